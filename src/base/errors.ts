@@ -1,0 +1,90 @@
+/**
+ * The catalogue of errors that Postern itself answers with, and the class that carries one.
+ * Expected outcomes are values; these are thrown at a boundary and turned into an ErrorResponse by gateway/refuse.ts alone.
+ */
+
+/** SQLSTATE and severity of each error. Source of the codes: PostgreSQL 18 docs, appendix A (errcodes-appendix). */
+export const ERRORS = {
+  /** A token or certificate that does not identify anyone here, or one that has ended. */
+  TOKEN_REJECTED: { sqlstate: "28000", severity: "FATAL" },
+  /** A known identity that may not connect to this database, or not as this role. */
+  CONNECT_REFUSED: { sqlstate: "28000", severity: "FATAL" },
+  /** The database is not in the configuration. */
+  DATABASE_UNKNOWN: { sqlstate: "3D000", severity: "FATAL" },
+  /** A startup parameter that Postern does not pass on. */
+  STARTUP_PARAMETER_REFUSED: { sqlstate: "0A000", severity: "FATAL" },
+  PROTOCOL_VIOLATION: { sqlstate: "08P01", severity: "FATAL" },
+  /** A statement that policy does not permit. */
+  STATEMENT_DENIED: { sqlstate: "42501", severity: "ERROR" },
+  /** A construct that cannot be judged; the detail names it. */
+  CANNOT_JUDGE: { sqlstate: "0A000", severity: "ERROR" },
+  /** Text that PostgreSQL's grammar does not accept. */
+  SYNTAX_ERROR: { sqlstate: "42601", severity: "ERROR" },
+  /** Bytes that are not UTF-8, or a NUL inside text. */
+  TEXT_MALFORMED: { sqlstate: "22021", severity: "ERROR" },
+  STATEMENT_UNKNOWN: { sqlstate: "26000", severity: "ERROR" },
+  PORTAL_UNKNOWN: { sqlstate: "34000", severity: "ERROR" },
+  STATEMENT_EXISTS: { sqlstate: "42P05", severity: "ERROR" },
+  PORTAL_EXISTS: { sqlstate: "42P03", severity: "ERROR" },
+  PARAMETER_UNKNOWN: { sqlstate: "42P02", severity: "ERROR" },
+  /** A statement over one of the configured limits. */
+  STATEMENT_OVER_LIMIT: { sqlstate: "54000", severity: "ERROR" },
+  TOO_MANY_SESSIONS: { sqlstate: "53300", severity: "FATAL" },
+  /** The audit log cannot be written: nothing runs. */
+  AUDIT_UNAVAILABLE: { sqlstate: "58030", severity: "ERROR" },
+  /** The upstream cannot be reached, is full, or refused Postern. */
+  UPSTREAM_UNAVAILABLE: { sqlstate: "08006", severity: "FATAL" },
+  /** The gateway is stopping, an operator ended the session, or the token expired. */
+  SESSION_ENDED: { sqlstate: "57P01", severity: "FATAL" },
+  GATEWAY_STOPPING: { sqlstate: "57P03", severity: "FATAL" },
+  IDLE_TIMEOUT: { sqlstate: "57P05", severity: "FATAL" },
+  IDLE_IN_TRANSACTION_TIMEOUT: { sqlstate: "25P03", severity: "FATAL" },
+  /** Something inside Postern broke; the session ends rather than go on in an unknown state. */
+  INTERNAL: { sqlstate: "XX000", severity: "FATAL" },
+} as const satisfies Record<string, { sqlstate: string; severity: "ERROR" | "FATAL" }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface GatewayErrorOptions {
+  /** What the client reads as DETAIL. */
+  readonly detail?: string;
+  /** The next step, as HINT. */
+  readonly hint?: string;
+  /** 1-based character position in the statement text, as PostgreSQL counts. */
+  readonly position?: number;
+  /** For the operator's log only. */
+  readonly cause?: unknown;
+}
+
+/**
+ * An error of the catalogue. `message`, `detail` and `hint` are told to the client: no SQL text of others, no parameter,
+ * token or upstream host may stand in them. `cause` goes to the operator's log only.
+ */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string | undefined;
+  readonly hint: string | undefined;
+  readonly position: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "GatewayError";
+    this.code = code;
+    this.detail = options.detail;
+    this.hint = options.hint;
+    this.position = options.position;
+  }
+
+  get sqlstate(): string {
+    return ERRORS[this.code].sqlstate;
+  }
+
+  get severity(): "ERROR" | "FATAL" {
+    return ERRORS[this.code].severity;
+  }
+}
+
+/** For the default arm of a switch over a union: a new member does not compile until every switch has judged it. */
+export function unreachable(value: never): never {
+  throw new GatewayError("INTERNAL", `unreachable: ${String(value)}`);
+}
