@@ -14,6 +14,8 @@ export const ERRORS = {
   /** A startup parameter that Postern does not pass on. */
   STARTUP_PARAMETER_REFUSED: { sqlstate: "0A000", severity: "FATAL" },
   PROTOCOL_VIOLATION: { sqlstate: "08P01", severity: "FATAL" },
+  /** A protocol version that is well-formed and not served (2, or a major above 3). */
+  PROTOCOL_UNSUPPORTED: { sqlstate: "0A000", severity: "FATAL" },
   /** A statement that policy does not permit. */
   STATEMENT_DENIED: { sqlstate: "42501", severity: "ERROR" },
   /** A construct that cannot be judged; the detail names it. */
@@ -31,7 +33,7 @@ export const ERRORS = {
   STATEMENT_OVER_LIMIT: { sqlstate: "54000", severity: "ERROR" },
   TOO_MANY_SESSIONS: { sqlstate: "53300", severity: "FATAL" },
   /** The audit log cannot be written: nothing runs. */
-  AUDIT_UNAVAILABLE: { sqlstate: "58030", severity: "ERROR" },
+  AUDIT_UNAVAILABLE: { sqlstate: "58030", severity: "FATAL" },
   /** The upstream cannot be reached, is full, or refused Postern. */
   UPSTREAM_UNAVAILABLE: { sqlstate: "08006", severity: "FATAL" },
   /** The gateway is stopping, an operator ended the session, or the token expired. */
@@ -39,6 +41,10 @@ export const ERRORS = {
   GATEWAY_STOPPING: { sqlstate: "57P03", severity: "FATAL" },
   IDLE_TIMEOUT: { sqlstate: "57P05", severity: "FATAL" },
   IDLE_IN_TRANSACTION_TIMEOUT: { sqlstate: "25P03", severity: "FATAL" },
+  /** The control store cannot be reached, or not with this URL. Never told to a client of the wire: statements do without it. */
+  STORE_UNAVAILABLE: { sqlstate: "58000", severity: "ERROR" },
+  /** The control store was made by a newer or a changed Postern: this one leaves it alone. */
+  STORE_REFUSED: { sqlstate: "55000", severity: "ERROR" },
   /** Something inside Postern broke; the session ends rather than go on in an unknown state. */
   INTERNAL: { sqlstate: "XX000", severity: "FATAL" },
 } as const satisfies Record<string, { sqlstate: string; severity: "ERROR" | "FATAL" }>;
