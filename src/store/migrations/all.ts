@@ -1,0 +1,8 @@
+/** The migrations of the control store, in the order in which they run. */
+
+import { index } from "./0001-index.ts";
+import type { Migration } from "./migration.ts";
+
+export type { Migration } from "./migration.ts";
+
+export const MIGRATIONS: readonly Migration[] = [index];
