@@ -1,10 +1,10 @@
-/** Messages as bytes, for callers that send a few at a time. */
+/** One-off encoding: what is not on the hot path needs no writer of its own. */
 
 import { MessageWriter } from "./writer.ts";
 
-/** What `build` writes, as bytes of the caller's own. @throws {ProtocolViolation} for what cannot be said on the wire. */
-export function encoded(build: (writer: MessageWriter) => void): Uint8Array {
+/** The bytes that `write` writes, as one buffer for one send. @throws {ProtocolViolation} what the encoders throw. */
+export function encoded(write: (writer: MessageWriter) => void): Uint8Array {
   const writer = new MessageWriter();
-  build(writer);
+  write(writer);
   return writer.finish();
 }
