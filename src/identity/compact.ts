@@ -1,0 +1,45 @@
+/**
+ * Reads what a token says of itself, before anything is verified: only to choose the issuer and the algorithm, never to believe it.
+ * Source: RFC 7515, section 7.1; RFC 8725 (JWT best current practices), sections 3.1 and 3.11.
+ */
+
+import { decodeJwt, decodeProtectedHeader, type ProtectedHeaderParameters } from "jose";
+import { TokenRejected } from "./rejection.ts";
+
+export const MAX_TOKEN_BYTES = 16 * 1024;
+
+/** All asymmetric. HMAC is not here, so no public key is ever taken for a shared secret (RFC 8725, section 2.1); nor is "none". */
+const ALGORITHMS: readonly string[] = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+
+/** Access tokens and plain ones. Logout tokens, DPoP proofs, authorization requests and the like carry a `typ` of their own. */
+const TYPES = new Set(["jwt", "at+jwt"]);
+
+export interface UnverifiedToken {
+  readonly algorithm: string;
+  readonly issuer: string;
+}
+
+/** @throws {TokenRejected} for what could never be a token of any issuer. */
+export function readCompact(token: string): UnverifiedToken {
+  if (token.length > MAX_TOKEN_BYTES) throw new TokenRejected("too_large");
+  // Strict: a decoder that skips stray characters makes many texts of one token.
+  if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) throw new TokenRejected("malformed");
+  const { header, issuer } = decoded(token);
+  if ("crit" in header) throw new TokenRejected("malformed", "Its header names an extension as critical.");
+  if (typeof header.typ === "string" && !TYPES.has(header.typ.toLowerCase().replace(/^application\//, "")))
+    throw new TokenRejected("token_type");
+  if (header.alg === undefined || !ALGORITHMS.includes(header.alg)) throw new TokenRejected("algorithm");
+  if (typeof issuer !== "string") throw new TokenRejected("malformed", "It names no issuer.");
+  return { algorithm: header.alg, issuer };
+}
+
+function decoded(token: string): { header: ProtectedHeaderParameters; issuer: unknown } {
+  try {
+    return { header: decodeProtectedHeader(token), issuer: decodeJwt(token).iss };
+  } catch {
+    throw new TokenRejected("malformed"); // without the cause: parsers quote what they could not read
+  }
+}

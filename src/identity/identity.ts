@@ -1,0 +1,77 @@
+/**
+ * The identity stage as the listener sees it: a token or a certificate in, a principal out.
+ * Wires keys, tokens and certificates; the rules are in token.ts and certificate.ts.
+ */
+
+import type { Logger } from "pino";
+import type { Clock } from "../base/clock.ts";
+import type { Secret } from "../base/secret.ts";
+import type { CertificateConfig, IssuerConfig } from "../config/schema.ts";
+import { verifyCertificate } from "./certificate.ts";
+import { openidConfigurationUrl } from "./discovery.ts";
+import { KeyCache, type KeyCacheEvents } from "./key-cache.ts";
+import type { Principal } from "./principal.ts";
+import { type TokenIssuer, verifyToken } from "./token.ts";
+
+export interface IdentityOptions {
+  readonly issuers: readonly IssuerConfig[];
+  readonly certificates: readonly CertificateConfig[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Identity {
+  /** @throws {TokenRejected} with a reason; the detail says it in words without a byte of the token. Waits for the issuer's keys at most ten seconds. */
+  verifyToken(token: Secret): Promise<Principal>;
+  /** @param der peer certificate whose chain the TLS layer has checked against the client CA. @throws {TokenRejected} */
+  verifyCertificate(der: Uint8Array): Principal;
+  /** For OAUTHBEARER's error answer (RFC 7628, section 3.2.2). Both "" where no issuer has a discovery document. */
+  oauthDiscovery(): { readonly openidConfiguration: string; readonly scope: string };
+  /** Fetches all keys again, now, in the background. */
+  refresh(): void;
+  /** Ends fetches and timers. */
+  close(): void;
+}
+
+/** Starts to fetch the issuers' keys and answers at once: an issuer that is down costs its own sessions only. */
+export function createIdentity(options: IdentityOptions): Identity {
+  const { clock, logger } = options;
+  const caches = new Map<string, KeyCache>();
+  const issuers = new Map<string, TokenIssuer[]>();
+  for (const config of options.issuers) {
+    const source = JSON.stringify([config.url, config.jwksPath, config.caPath, config.jwksMaxAgeMs]);
+    const keys = caches.get(source) ?? new KeyCache(config, clock, keyEvents(logger, config));
+    caches.set(source, keys);
+    issuers.set(config.url, [...(issuers.get(config.url) ?? []), { config, keys }]);
+  }
+  for (const keys of caches.values()) keys.start();
+  return {
+    verifyToken: (token) => verifyToken(token, issuers, clock),
+    verifyCertificate: (der) => verifyCertificate(der, options.certificates, clock),
+    oauthDiscovery: () => discoveryOf(options.issuers),
+    refresh: () => {
+      for (const keys of caches.values()) keys.start();
+    },
+    close: () => {
+      for (const keys of caches.values()) keys.close();
+    },
+  };
+}
+
+/** People come by a device flow in their client, agents bring a token: so the first issuer of people, else the first of all. */
+function discoveryOf(issuers: readonly IssuerConfig[]): { openidConfiguration: string; scope: string } {
+  const online = issuers.filter((issuer) => issuer.jwksPath === undefined);
+  const issuer = online.find(({ kind }) => kind === "human") ?? online[0];
+  return issuer === undefined
+    ? { openidConfiguration: "", scope: "" }
+    : { openidConfiguration: openidConfigurationUrl(issuer.url), scope: "openid" };
+}
+
+function keyEvents(logger: Logger, { url: issuer }: IssuerConfig): KeyCacheEvents {
+  return {
+    changed: (keyIds) => logger.info({ issuer, keyIds }, "issuer keys fetched"),
+    failed: (error, ageMs) =>
+      logger.warn({ issuer, err: error, keptKeysAgeMs: ageMs }, "issuer keys could not be fetched"),
+    recovered: () => logger.info({ issuer }, "issuer is back"),
+  };
+}

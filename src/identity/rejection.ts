@@ -1,0 +1,52 @@
+/** Why a token or certificate does not identify anyone: typed reasons for metrics and entries, words for the client. */
+
+import { GatewayError } from "../base/errors.ts";
+
+/** The sentence that each reason is told with. None holds a byte of the credential. */
+const WORDS = {
+  malformed: "It is not a well-formed signed token (JWS compact serialization).",
+  too_large: "It is larger than 16 KiB.",
+  token_type: "It is a token of a kind that grants no access here.",
+  issuer_unknown: "Its issuer is not configured here.",
+  issuer_unreachable: "The keys of its issuer could not be fetched yet.",
+  keys_stale: "The kept keys of its issuer are older than allowed, and the issuer cannot be reached.",
+  algorithm: "It is signed with an algorithm that is not accepted.",
+  key_unknown: "It is signed with a key that its issuer does not publish.",
+  signature: "Its signature does not verify.",
+  expired: "It has expired.",
+  not_yet_valid: "It is not valid yet.",
+  audience: "It is meant for another audience.",
+  claim_condition: "It lacks a claim that is required here.",
+  subject_missing: "It names no subject.",
+  certificate_invalid: "The certificate may not be used to identify a client.",
+  certificate_unmapped: "The certificate belongs to no configured identity.",
+} as const satisfies Record<string, string>;
+
+export type TokenRejectionReason = keyof typeof WORDS;
+
+const HINTS: Partial<Record<TokenRejectionReason, string>> = {
+  expired: "Get a new token and connect again.",
+  not_yet_valid: "Compare the clocks of issuer and gateway.",
+  key_unknown: "If the issuer has just changed its keys, try again in a few seconds.",
+  issuer_unreachable: "Try again shortly; an operator finds the cause in the gateway's log.",
+  keys_stale: "Try again when the issuer is back; an operator finds the cause in the gateway's log.",
+  audience: "Ask the issuer for a token whose audience is this gateway.",
+};
+
+/** A credential that identifies no one here. SQLSTATE 28000; the detail says the reason in words, `reason` in one of a fixed set. */
+export class TokenRejected extends GatewayError {
+  readonly reason: TokenRejectionReason;
+
+  /** @param more sentence for the client after the reason's own; must hold no text of the credential. */
+  constructor(reason: TokenRejectionReason, more = "", cause?: unknown) {
+    const subject = reason.startsWith("certificate_") ? "certificate" : "token";
+    const hint = HINTS[reason];
+    super("TOKEN_REJECTED", `the ${subject} was not accepted`, {
+      detail: more === "" ? WORDS[reason] : `${WORDS[reason]} ${more}`,
+      ...(hint === undefined ? {} : { hint }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+    this.name = "TokenRejected";
+    this.reason = reason;
+  }
+}
