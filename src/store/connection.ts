@@ -117,8 +117,17 @@ export function isUnavailable(error: unknown): error is GatewayError {
   return error instanceof GatewayError && error.code === "STORE_UNAVAILABLE";
 }
 
-/** What may be logged of an error of the store: SQLSTATE and message, never `detail` or `where`, which quote rows. */
+/**
+ * What may be logged of an error of the store: SQLSTATE and message. Never `detail` or `where`, which quote rows, and no message
+ * of class 22 or 23, which quotes the value that was refused.
+ */
 export function loggable(error: unknown): { readonly code: string; readonly message: string } {
   const cause = error instanceof GatewayError && error.cause !== undefined ? error.cause : error;
+  if (isRefusedValue(cause)) return { code: codeOf(cause), message: "a value was refused" };
   return { code: codeOf(cause), message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** SQLSTATE classes 22 (data exception) and 23 (constraint): the value is at fault, and will be again. */
+export function isRefusedValue(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? "");
 }

@@ -5,10 +5,9 @@
 
 import { join } from "node:path";
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import pg from "pg";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
-import { isUnavailable, loggable } from "./connection.ts";
+import { isRefusedValue, isUnavailable, loggable } from "./connection.ts";
 import { moveCursor, readCursor } from "./cursors.ts";
 import { addEntry, noRows, type PrincipalName, writeRows } from "./index-entries.ts";
 import type { Store } from "./store.ts";
@@ -93,24 +92,31 @@ export class LogIndexer {
   }
 
   async run(): Promise<void> {
-    const { signal, logger, store, instance } = this.#options;
-    signal.addEventListener("abort", () => this.wake(), { once: true });
+    const { signal, store, pollMs = 500 } = this.#options;
+    const wake = (): void => this.wake();
+    signal.addEventListener("abort", wake, { once: true });
+    const off = store.onState(wake);
     let retryMs = RETRY_MS;
-    while (!signal.aborted) {
+    while (!signal.aborted && store.state.phase !== "closed") {
       this.#sleep = new AbortController();
-      try {
-        await store.whenUp(signal);
-        await this.toEnd();
-        retryMs = RETRY_MS;
-        await this.#pause(this.#options.pollMs ?? 500);
-      } catch (error) {
-        if (signal.aborted || store.state.phase === "closed") return;
-        if (!isUnavailable(error))
-          logger.error({ error: loggable(error), instance }, "the log could not be indexed; trying again");
-        this.#tellLag();
-        await this.#pause(retryMs);
-        retryMs = Math.min(retryMs * 2, RETRY_LIMIT_MS);
-      }
+      const before = this.next;
+      const reached = store.state.phase === "up" && (await this.#tryToEnd());
+      retryMs = reached || this.next !== before ? RETRY_MS : Math.min(retryMs * 2, RETRY_LIMIT_MS);
+      this.#tellLag();
+      await this.#pause(store.state.phase === "up" && !reached ? retryMs : pollMs);
+    }
+    off();
+  }
+
+  async #tryToEnd(): Promise<boolean> {
+    try {
+      await this.toEnd();
+      return true;
+    } catch (error) {
+      const { logger, instance } = this.#options;
+      const known = isUnavailable(error); // the store has said so itself, once
+      if (!known) logger.error({ error: loggable(error), instance }, "the log could not be indexed; trying again");
+      return false;
     }
   }
 
@@ -161,19 +167,18 @@ export class LogIndexer {
     const first = entries[0];
     if (first === undefined) return true;
     const rows = noRows();
-    for (const entry of entries) {
-      if (addEntry(rows, instance, entry.index, entry.json, principalName)) continue;
-      logger.error(
-        { instance, index: entry.index },
-        "an entry of the log is not understood; the index goes on without it",
-      );
-    }
+    const unread = entries.filter((entry) => !addEntry(rows, instance, entry.index, entry.json, principalName));
     try {
-      return await store.transaction(async (q) => {
+      const written = await store.transaction(async (q) => {
         if (!(await moveCursor(q, instance, first.index, first.index + entries.length))) return false;
         await writeRows(q, rows);
         return true;
       });
+      // Told once, by the try that got through.
+      const indexes = written ? unread.map((entry) => entry.index) : [];
+      for (const index of indexes)
+        logger.error({ instance, index }, "an entry of the log is not understood; the index goes on without it");
+      return written;
     } catch (error) {
       if (!isRefusedValue(error)) throw error;
       return this.#writeParts(entries, error);
@@ -219,9 +224,4 @@ export class LogIndexer {
   async #hold(ms: number): Promise<void> {
     await wait(ms, undefined, { signal: this.#options.signal, ref: false }).catch(() => {});
   }
-}
-
-/** SQLSTATE classes 22 (data exception) and 23 (constraint): the value is at fault, and will be again. */
-function isRefusedValue(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? "");
 }
