@@ -268,7 +268,8 @@ async function giveToServer(folder: string): Promise<void> {
   await run("chown", ["-R", `${owner.uid}:${owner.gid}`, folder]);
 }
 
-async function queryAsText(url: string, sql: string): Promise<string> {
+/** Runs SQL over any connection string; the last result's rows as `psql -tA` prints them. */
+export async function queryAsText(url: string, sql: string): Promise<string> {
   const client = new pg.Client({
     connectionString: url,
     types: { getTypeParser: () => (value: string) => value }, // as the server wrote them
