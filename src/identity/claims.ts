@@ -21,7 +21,7 @@ const MAX_ACTORS = 8;
  */
 export function claimAt(claims: Claims, path: string): unknown {
   const found = valuesAt(claims, path.split("."));
-  if (found.length > 1) throw new TokenRejected("malformed", "Two of its claims have the same path.");
+  if (found.length > 1) throw new TokenRejected("malformed", { more: "Two of its claims have the same path." });
   return found[0];
 }
 
@@ -58,7 +58,7 @@ export function checkConditions(
     const value = claimAt(claims, path);
     const held = (Array.isArray(value) ? value : [value]).map(scalarText);
     const match = held.find((text) => text !== undefined && accepted.includes(text));
-    if (match === undefined) throw new TokenRejected("claim_condition", `The condition is on "${path}".`);
+    if (match === undefined) throw new TokenRejected("claim_condition", { more: `The condition is on "${path}".` });
     found[path] = match;
   }
   return found;
@@ -77,7 +77,8 @@ export function groupsOf(claims: Claims, path: string | undefined): readonly str
   if (path === undefined) return [];
   const value = claimAt(claims, path);
   const groups = new Set((Array.isArray(value) ? value : [value]).filter((group) => typeof group === "string"));
-  if (groups.size > MAX_GROUPS) throw new TokenRejected("malformed", `It lists more than ${MAX_GROUPS} groups.`);
+  if (groups.size > MAX_GROUPS)
+    throw new TokenRejected("malformed", { more: `It lists more than ${MAX_GROUPS} groups.` });
   for (const group of groups) checkText(group, "a group");
   return [...groups];
 }
@@ -105,7 +106,8 @@ export function actorsOf(claims: Claims, path: string): readonly ActorHop[] {
   }
   const hops: ActorHop[] = [];
   for (let act: unknown = outermost; act !== undefined; act = ownMember(act, "act")) {
-    if (hops.length === MAX_ACTORS) throw new TokenRejected("malformed", `It names more than ${MAX_ACTORS} actors.`);
+    if (hops.length === MAX_ACTORS)
+      throw new TokenRejected("malformed", { more: `It names more than ${MAX_ACTORS} actors.` });
     hops.push(hopOf(act, leaf));
   }
   return hops;
@@ -114,10 +116,10 @@ export function actorsOf(claims: Claims, path: string): readonly ActorHop[] {
 function hopOf(act: unknown, leaf: string): ActorHop {
   const subject = ownMember(act, leaf);
   if (typeof subject !== "string" || subject === "")
-    throw new TokenRejected("malformed", "It holds an actor without a name.");
+    throw new TokenRejected("malformed", { more: "It holds an actor without a name." });
   const issuer = ownMember(act, "iss");
   if (issuer !== undefined && typeof issuer !== "string")
-    throw new TokenRejected("malformed", "The issuer of an actor is not a text.");
+    throw new TokenRejected("malformed", { more: "The issuer of an actor is not a text." });
   checkText(subject, "an actor");
   if (issuer === undefined) return { subject, proof: "verified" };
   return { subject, issuer: checkText(issuer, "the issuer of an actor"), proof: "verified" };
@@ -130,7 +132,7 @@ function ownMember(value: unknown, name: string): unknown {
 /** Lone surrogates cannot be written to the log (RFC 8785, section 3.2.2.2), and nobody's name is that long. */
 function checkText(text: string, what: string): string {
   if (text.length > MAX_TEXT || !text.isWellFormed())
-    throw new TokenRejected("malformed", `It holds ${what} that is too long or no Unicode.`);
+    throw new TokenRejected("malformed", { more: `It holds ${what} that is too long or no Unicode.` });
   return text;
 }
 

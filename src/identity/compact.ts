@@ -28,12 +28,16 @@ export function readCompact(token: string): UnverifiedToken {
   // Strict: a decoder that skips stray characters makes many texts of one token.
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) throw new TokenRejected("malformed");
   const { header, issuer } = decoded(token);
-  if ("crit" in header) throw new TokenRejected("malformed", "Its header names an extension as critical.");
-  if (typeof header.typ === "string" && !TYPES.has(header.typ.toLowerCase().replace(/^application\//, "")))
-    throw new TokenRejected("token_type");
+  if ("crit" in header) throw new TokenRejected("malformed", { more: "Its header names an extension as critical." });
+  if (header.typ !== undefined && !isTokenType(header.typ)) throw new TokenRejected("token_type");
   if (header.alg === undefined || !ALGORITHMS.includes(header.alg)) throw new TokenRejected("algorithm");
-  if (typeof issuer !== "string") throw new TokenRejected("malformed", "It names no issuer.");
+  if (typeof issuer !== "string") throw new TokenRejected("malformed", { more: "It names no issuer." });
   return { algorithm: header.alg, issuer };
+}
+
+/** A media type, whose `application/` may be left out and whose case says nothing (RFC 7515, section 4.1.9). */
+function isTokenType(type: unknown): boolean {
+  return typeof type === "string" && TYPES.has(type.toLowerCase().replace(/^application\//, ""));
 }
 
 function decoded(token: string): { header: ProtectedHeaderParameters; issuer: unknown } {

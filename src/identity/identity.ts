@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { Secret } from "../base/secret.ts";
 import type { CertificateConfig, IssuerConfig } from "../config/schema.ts";
-import { verifyCertificate } from "./certificate.ts";
+import { certificateMap, verifyCertificate } from "./certificate.ts";
 import { openidConfigurationUrl } from "./discovery.ts";
 import { KeyCache, type KeyCacheEvents } from "./key-cache.ts";
 import type { Principal } from "./principal.ts";
@@ -36,6 +36,7 @@ export interface Identity {
 /** Starts to fetch the issuers' keys and answers at once: an issuer that is down costs its own sessions only. */
 export function createIdentity(options: IdentityOptions): Identity {
   const { clock, logger } = options;
+  const certificates = certificateMap(options.certificates);
   const caches = new Map<string, KeyCache>();
   const issuers = new Map<string, TokenIssuer[]>();
   for (const config of options.issuers) {
@@ -47,7 +48,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   for (const keys of caches.values()) keys.start();
   return {
     verifyToken: (token) => verifyToken(token, issuers, clock),
-    verifyCertificate: (der) => verifyCertificate(der, options.certificates, clock),
+    verifyCertificate: (der) => verifyCertificate(der, certificates, clock),
     oauthDiscovery: () => discoveryOf(options.issuers),
     refresh: () => {
       for (const keys of caches.values()) keys.start();

@@ -24,7 +24,9 @@ const WORDS = {
 
 export type TokenRejectionReason = keyof typeof WORDS;
 
-const HINTS: Partial<Record<TokenRejectionReason, string>> = {
+type Hints = Partial<Record<TokenRejectionReason, string>>;
+
+const TOKEN_HINTS: Hints = {
   expired: "Get a new token and connect again.",
   not_yet_valid: "Compare the clocks of issuer and gateway.",
   key_unknown: "If the issuer has just changed its keys, try again in a few seconds.",
@@ -33,16 +35,31 @@ const HINTS: Partial<Record<TokenRejectionReason, string>> = {
   audience: "Ask the issuer for a token whose audience is this gateway.",
 };
 
-/** A credential that identifies no one here. SQLSTATE 28000; the detail says the reason in words, `reason` in one of a fixed set. */
+const CERTIFICATE_HINTS: Hints = {
+  expired: "Get a new certificate and connect again.",
+  not_yet_valid: "Compare the clocks of certificate authority and gateway.",
+  certificate_unmapped: "Ask an administrator of the gateway to map it under `certificates`.",
+};
+
+const HINTS = { token: TOKEN_HINTS, certificate: CERTIFICATE_HINTS } as const;
+
+interface RejectionOptions {
+  /** Sentence for the client after the reason's own; must hold no text of the credential. */
+  readonly more?: string;
+  readonly what?: "token" | "certificate";
+  /** For the operator's log; no error that quotes the credential. */
+  readonly cause?: unknown;
+}
+
+/** A credential that identifies no one here. SQLSTATE 28000; the detail says the reason in words, `reason` as one of a fixed set. */
 export class TokenRejected extends GatewayError {
   readonly reason: TokenRejectionReason;
 
-  /** @param more sentence for the client after the reason's own; must hold no text of the credential. */
-  constructor(reason: TokenRejectionReason, more = "", cause?: unknown) {
-    const subject = reason.startsWith("certificate_") ? "certificate" : "token";
-    const hint = HINTS[reason];
-    super("TOKEN_REJECTED", `the ${subject} was not accepted`, {
-      detail: more === "" ? WORDS[reason] : `${WORDS[reason]} ${more}`,
+  constructor(reason: TokenRejectionReason, options: RejectionOptions = {}) {
+    const { more, what = "token", cause } = options;
+    const hint = HINTS[what][reason];
+    super("TOKEN_REJECTED", `the ${what} was not accepted`, {
+      detail: more === undefined ? WORDS[reason] : `${WORDS[reason]} ${more}`,
       ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),
     });

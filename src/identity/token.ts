@@ -115,22 +115,24 @@ function rejectionOf(error: unknown, config: IssuerConfig): TokenRejected {
   if (error instanceof errors.JOSEAlgNotAllowed) return new TokenRejected("algorithm");
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) return new TokenRejected("malformed");
   // What is left is a key that cannot be used: private, too short, of a curve that does not fit.
-  return new TokenRejected("key_unknown", "Its key cannot be used.", error);
+  return new TokenRejected("key_unknown", { more: "Its key cannot be used.", cause: error });
 }
 
 function claimRejection(error: errors.JWTClaimValidationFailed, config: IssuerConfig): TokenRejected {
-  if (error.claim === "aud") return new TokenRejected("audience", `Expected: ${config.audience.join(" or ")}.`);
+  if (error.claim === "aud")
+    return new TokenRejected("audience", { more: `Expected: ${config.audience.join(" or ")}.` });
   if (error.claim === "nbf" && error.reason === "check_failed") return new TokenRejected("not_yet_valid");
-  if (error.claim === "exp" && error.reason === "missing") return new TokenRejected("malformed", "It never expires.");
-  return new TokenRejected("malformed", `Its claim "${error.claim}" is of the wrong form.`);
+  if (error.claim === "exp" && error.reason === "missing")
+    return new TokenRejected("malformed", { more: "It never expires." });
+  return new TokenRejected("malformed", { more: `Its claim "${error.claim}" is of the wrong form.` });
 }
 
 /** What jose does not look at: an `iat` from the future is a forged or broken clock; an `exp` past all dates is no expiry. */
 function checkTimes(claims: JWTPayload, config: IssuerConfig, nowMs: number): JWTPayload {
   const { iat, exp } = claims;
-  if (exp === undefined || exp > LAST_SECOND) throw new TokenRejected("malformed", "It never expires.");
+  if (exp === undefined || exp > LAST_SECOND) throw new TokenRejected("malformed", { more: "It never expires." });
   if (iat === undefined) return claims;
-  if (typeof iat !== "number") throw new TokenRejected("malformed", 'Its claim "iat" is of the wrong form.');
+  if (typeof iat !== "number") throw new TokenRejected("malformed", { more: 'Its claim "iat" is of the wrong form.' });
   if (iat * 1000 > nowMs + config.clockToleranceMs) throw new TokenRejected("not_yet_valid");
   return claims;
 }
@@ -157,10 +159,11 @@ function principalOf(claims: JWTPayload, config: IssuerConfig, token: string): P
 /** Signed statements that are no access tokens although nothing in their header says so, and tokens that are worth nothing without a proof. */
 function checkKind(claims: Claims): void {
   // RFC 8417, section 2.2: security event tokens, among them logout tokens, have `events`.
-  if (Object.hasOwn(claims, "events")) throw new TokenRejected("token_type", "It is a security event or logout token.");
+  if (Object.hasOwn(claims, "events"))
+    throw new TokenRejected("token_type", { more: "It is a security event or logout token." });
   // RFC 7800, RFC 9449, section 7.2: to take a key-bound token from whoever holds it would undo the binding.
   if (Object.hasOwn(claims, "cnf"))
-    throw new TokenRejected("token_type", "It is bound to a key whose possession cannot be proved here.");
+    throw new TokenRejected("token_type", { more: "It is bound to a key whose possession cannot be proved here." });
 }
 
 function tokenId(claims: Claims, token: string): string {
