@@ -1,0 +1,148 @@
+/**
+ * What monitoring reads at /metrics, in Prometheus' text format, from a registry of our own. docs/reference/metrics.md describes
+ * each, compared by test. The statement path counts in plain numbers (see `follow`), so that it pays nothing for labels.
+ */
+
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Times of one stage, as bucket counts. */
+export interface StageTimes {
+  /** One more than there are bounds: the last holds what is above them all. */
+  readonly counts: ArrayLike<number>;
+  readonly sumMs: number;
+  readonly count: number;
+}
+
+/** Running totals of the statement path, read at each scrape. */
+export interface StatementTotals {
+  readonly stages: Readonly<Record<string, StageTimes>>;
+  /** By `<class>/<verdict>`. */
+  readonly statements: ReadonlyMap<string, number>;
+  readonly clientBytes: number;
+  readonly upstreamBytes: number;
+}
+
+const FLUSH_BOUNDS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+/** All metrics of one gateway. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #beforeRender: (() => void)[] = [];
+  #stages: () => string = () => "";
+
+  /** Sessions now, by state: negotiating, authenticating, ready, closing. */
+  readonly sessions = this.#gauge("postern_sessions", "Sessions now, by state.", ["state"]);
+  readonly sessionsRefused = this.#counter(
+    "postern_sessions_refused_total",
+    "Connections refused before a session, by reason.",
+    ["reason"],
+  );
+  readonly statements = this.#counter("postern_statements_total", "Statements judged, by class and verdict.", [
+    "class",
+    "verdict",
+  ]);
+  readonly bytes = this.#counter("postern_bytes_total", "Bytes relayed: from clients, and from upstreams.", [
+    "direction",
+  ]);
+  readonly upstreamErrors = this.#counter(
+    "postern_upstream_errors_total",
+    "Upstream connections that failed or broke, by reason.",
+    ["reason"],
+  );
+  readonly auditLogLag = this.#gauge(
+    "postern_audit_log_lag_entries",
+    "Entries of the audit log that are not on disk yet.",
+    [],
+  );
+  /** 1 while the log can be written; 0 means that no statement runs. */
+  readonly auditLogUp = this.#gauge(
+    "postern_audit_log_up",
+    "1 while the audit log can be written; at 0 no statement runs.",
+    [],
+  );
+  readonly auditFlushSeconds = new Histogram({
+    name: "postern_audit_flush_seconds",
+    help: "Time of one flush of the audit log to disk.",
+    buckets: FLUSH_BOUNDS_SECONDS,
+    registers: [this.#registry],
+  });
+  readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);
+
+  constructor() {
+    const residentMemory = this.#gauge("process_resident_memory_bytes", "Memory of the process.", []);
+    const cpuSeconds = this.#gauge("process_cpu_seconds_total", "Processor time of the process, user and system.", []);
+    this.beforeRender(() => {
+      residentMemory.set(process.memoryUsage.rss());
+      const { user, system } = process.cpuUsage();
+      cpuSeconds.set((user + system) / 1e6);
+    });
+  }
+
+  /** Calls `callback` before each scrape, to set gauges to what is so now. */
+  beforeRender(callback: () => void): void {
+    this.#beforeRender.push(callback);
+  }
+
+  /** Takes statements, stage times and bytes from `totals` at each scrape. @param boundsMs upper bounds of its buckets, rising. */
+  follow(totals: StatementTotals, boundsMs: readonly number[]): void {
+    this.beforeRender(() => {
+      this.statements.reset();
+      for (const [key, count] of totals.statements) {
+        const [statementClass = "", verdict = ""] = key.split("/");
+        this.statements.inc({ class: statementClass, verdict }, count);
+      }
+      this.bytes.reset();
+      this.bytes.inc({ direction: "client" }, totals.clientBytes);
+      this.bytes.inc({ direction: "upstream" }, totals.upstreamBytes);
+    });
+    this.#stages = () => stageText(totals.stages, boundsMs);
+  }
+
+  /** The text of a scrape. */
+  async render(): Promise<string> {
+    for (const callback of this.#beforeRender) callback();
+    return (await this.#registry.metrics()) + this.#stages();
+  }
+
+  /** Media type of `render`. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Names and meanings, for the test that compares them with the documentation. */
+  describe(): readonly { readonly name: string; readonly help: string; readonly type: string }[] {
+    const own = this.#registry.getMetricsAsArray().map(({ name, help, type }) => ({ name, help, type: String(type) }));
+    return [...own, { name: STAGES.name, help: STAGES.help, type: "histogram" }];
+  }
+
+  #gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+}
+
+/** The metrics of a gateway, all at zero. */
+export function createMetrics(): Metrics {
+  return new Metrics();
+}
+
+const STAGES = { name: "postern_stage_seconds", help: "Time of one statement in a stage." } as const;
+
+/** A histogram a stage, from counts that prom-client did not keep. Source: Prometheus text exposition format 0.0.4. */
+function stageText(stages: Readonly<Record<string, StageTimes>>, boundsMs: readonly number[]): string {
+  const lines = [`# HELP ${STAGES.name} ${STAGES.help}`, `# TYPE ${STAGES.name} histogram`];
+  for (const [stage, { counts, sumMs, count }] of Object.entries(stages)) {
+    let below = 0;
+    for (const [index, boundMs] of boundsMs.entries()) {
+      below += counts[index] ?? 0;
+      lines.push(`${STAGES.name}_bucket{le="${boundMs / 1000}",stage="${stage}"} ${below}`);
+    }
+    lines.push(`${STAGES.name}_bucket{le="+Inf",stage="${stage}"} ${count}`);
+    lines.push(`${STAGES.name}_sum{stage="${stage}"} ${sumMs / 1000}`);
+    lines.push(`${STAGES.name}_count{stage="${stage}"} ${count}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
