@@ -1,0 +1,23 @@
+/**
+ * The SQLSTATE of an error of the grammar. libpg-query hands on PostgreSQL's words and the source file but not the code, so it is
+ * read from the words; test/spec/parse-errors.test.ts compares with the servers. Anything not listed is a syntax error, as in gram.y nearly all are.
+ */
+
+const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
+  [/^stack depth limit exceeded/, "54001"],
+  [/^invalid byte sequence for encoding/, "22021"],
+  [/^unsafe use of \\' in a string literal/, "22P06"],
+  [/^role name ".*" is reserved|cannot be used as a role name here$/, "42939"],
+  [
+    /^precision for type float must be|^unrecognized partitioning strategy|^invalid role option|^unrecognized role option/,
+    "22023",
+  ],
+  [/ not (yet )?(implemented|supported|possible)|^aggregates cannot have output arguments|cannot be changed$/, "0A000"],
+];
+
+/** @param message PostgreSQL's words. @param file the source file that raised it, as libpg-query names it. */
+export function sqlstateOf(message: string, file: string): string {
+  // The scanner and the parser say the same words with different codes.
+  if (message === "invalid Unicode escape") return file.includes("scan") ? "22025" : "42601";
+  return BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1] ?? "42601";
+}
