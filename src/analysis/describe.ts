@@ -4,7 +4,7 @@ import { analyzes, classify } from "./classify.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { Lexer } from "./lexer.ts";
 import type { ExplainFacts, ParsedStatement, PreparedFacts } from "./parsed-statement.ts";
-import { sessionFacts } from "./session-facts.ts";
+import { NO_FACTS, type SessionFacts, sessionFacts } from "./session-facts.ts";
 import { isNode, list, type Node, number, type TreeFacts, unwrap, walk } from "./tree.ts";
 
 /** Nodes in which $n is a parameter of Bind. Elsewhere it belongs to what is being defined, or is an error at run time. */
@@ -85,18 +85,26 @@ function describeStatement(
   const { name: node, fields } = wrapped;
   const inside = WALKED.has(node) ? walk(statement) : NOTHING_INSIDE;
   const classification = classify(node, fields, inside);
-  const facts = sessionFacts(node, fields);
-  return {
-    ...bounds,
+  const plain: ParsedStatement = {
+    startByte: bounds.startByte,
+    endByte: bounds.endByte,
     startCharacter,
     node,
-    ...classification,
-    ...facts,
-    ...(facts.prepared?.kind === "prepare" ? { prepared: preparedInside(facts.prepared, fields) } : {}),
-    ...(node === "ExplainStmt" ? { explain: explainFacts(fields) } : {}),
+    class: classification.class,
+    durability: classification.durability,
+    callsUnknownFunction: classification.callsUnknownFunction,
     parameterNumbers: TAKES_PARAMETERS.has(node) ? inside.highestParameter : 0,
     fingerprint: fingerprint(source, bounds.startByte, bounds.endByte),
   };
+  const facts = sessionFacts(node, fields);
+  return facts === NO_FACTS ? plain : { ...plain, ...facts, ...factsInside(node, fields, facts) };
+}
+
+/** What takes a look at the statement inside this one. */
+function factsInside(node: string, fields: Node, facts: SessionFacts): Pick<ParsedStatement, "prepared" | "explain"> {
+  if (node === "PrepareStmt" && facts.prepared !== undefined)
+    return { prepared: preparedInside(facts.prepared, fields) };
+  return node === "ExplainStmt" ? { explain: explainFacts(fields) } : {};
 }
 
 function classifyInner(fields: Node): { readonly node: string; readonly classification: ReturnType<typeof classify> } {

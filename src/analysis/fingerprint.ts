@@ -1,6 +1,6 @@
 /** A short name for "the same statement with other constants", for reports and search. Not a key for decisions: those see the exact text. */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { Lexer, TOKEN } from "./lexer.ts";
 
 const SPACE = 0x20;
@@ -17,10 +17,7 @@ type ListState = "none" | "in" | "open" | "constant" | "comma";
  * constant a NUL byte, `IN (1, 2, 3)` as `IN (1)`, without comments. Two texts of one fingerprint differ in nothing else.
  */
 export function fingerprint(text: Uint8Array, startByte: number, endByte: number): string {
-  return createHash("sha256")
-    .update(normalForm(text, startByte, endByte))
-    .digest("hex")
-    .slice(0, 16);
+  return hash("sha256", normalForm(text, startByte, endByte), "hex").slice(0, 16);
 }
 
 /** What is hashed. Twice the text is enough: each token is at least one byte and brings one space. */

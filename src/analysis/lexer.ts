@@ -28,6 +28,7 @@ const DIGIT = 4;
 const OPERATOR = 8;
 /** Characters that let an operator end in + or -. */
 const OPERATOR_MARK = 16;
+const WORD_PART = 32;
 
 const CLASS = new Uint8Array(256);
 for (const c of " \t\n\r\f\v") CLASS[c.charCodeAt(0)] = SPACE;
@@ -37,6 +38,9 @@ for (const c of "~!@#^&|`?%") CLASS[c.charCodeAt(0)] = OPERATOR | OPERATOR_MARK;
 for (let c = 0x41; c <= 0x5a; c++) CLASS[c] = CLASS[c + 0x20] = WORD_START;
 for (let c = 0x80; c <= 0xff; c++) CLASS[c] = WORD_START;
 CLASS[0x5f] = WORD_START;
+for (let c = 0; c < 256; c++)
+  if (((CLASS[c] ?? 0) & (WORD_START | DIGIT)) !== 0) CLASS[c] = (CLASS[c] ?? 0) | WORD_PART;
+CLASS[0x24] = WORD_PART;
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -79,6 +83,10 @@ export class Lexer {
     return CLASS[this.#byte(at)] ?? 0;
   }
 
+  #isDigit(at: number): boolean {
+    return (this.#class(at) & DIGIT) !== 0;
+  }
+
   next(): TokenKind {
     this.#at = this.#skipSpace(this.#at);
     this.start = this.#at;
@@ -90,8 +98,8 @@ export class Lexer {
   #token(at: number): TokenKind {
     const byte = this.#byte(at);
     const kind = this.#class(at);
-    if (kind === WORD_START) return this.#word(at, byte);
-    if (kind === DIGIT || (byte === DOT && this.#class(at + 1) === DIGIT)) return this.#number(at);
+    if ((kind & WORD_START) !== 0) return this.#word(at, byte);
+    if ((kind & DIGIT) !== 0 || (byte === DOT && this.#isDigit(at + 1))) return this.#number(at);
     if (byte === QUOTE) return this.#string(at + 1, false);
     if (byte === DOUBLE_QUOTE) return this.#quotedIdentifier(at + 1);
     if (byte === DOLLAR) return this.#dollar(at);
@@ -114,14 +122,17 @@ export class Lexer {
       if (this.#byte(at + 2) === QUOTE) return this.#string(at + 3, false);
       if (this.#byte(at + 2) === DOUBLE_QUOTE) return this.#quotedIdentifier(at + 3);
     }
-    let end = at + 1;
-    while (this.#isWordPart(end)) end++;
-    this.#at = end;
+    this.#at = this.#wordEnd(at + 1);
     return TOKEN.word;
   }
 
-  #isWordPart(at: number): boolean {
-    return (this.#class(at) & (WORD_START | DIGIT)) !== 0 || this.#byte(at) === DOLLAR;
+  /** The two loops that see most bytes of most texts, this and skipSpace's, keep to local variables. */
+  #wordEnd(from: number): number {
+    const text = this.#text;
+    const limit = this.#limit;
+    let end = from;
+    while (end < limit && ((CLASS[text[end] ?? 0] ?? 0) & WORD_PART) !== 0) end++;
+    return end;
   }
 
   #number(at: number): TokenKind {
@@ -136,7 +147,7 @@ export class Lexer {
     if ((this.#byte(end) | 0x20) === 0x65) {
       const sign = this.#byte(end + 1);
       const digits = sign === PLUS || sign === MINUS ? end + 2 : end + 1;
-      if (this.#class(digits) === DIGIT) end = this.#digits(digits);
+      if (this.#isDigit(digits)) end = this.#digits(digits);
     }
     this.#at = end;
     return TOKEN.constant;
@@ -149,7 +160,7 @@ export class Lexer {
 
   #digits(at: number): number {
     let end = at;
-    while (this.#class(end) === DIGIT || (this.#byte(end) === UNDERSCORE && this.#class(end + 1) === DIGIT)) end++;
+    while (this.#isDigit(end) || (this.#byte(end) === UNDERSCORE && this.#isDigit(end + 1))) end++;
     return end;
   }
 
@@ -206,8 +217,8 @@ export class Lexer {
 
   #dollar(at: number): TokenKind {
     let end = at + 1;
-    if (this.#class(end) === DIGIT) {
-      while (this.#class(end) === DIGIT) end++;
+    if (this.#isDigit(end)) {
+      while (this.#isDigit(end)) end++;
       this.#at = end;
       return TOKEN.parameter;
     }
@@ -251,11 +262,13 @@ export class Lexer {
   }
 
   #skipSpace(from: number): number {
+    const text = this.#text;
+    const limit = this.#limit;
     let at = from;
     for (;;) {
+      while (at < limit && CLASS[text[at] ?? 0] === SPACE) at++;
       const byte = this.#byte(at);
-      if (at < this.#limit && this.#class(at) === SPACE) at++;
-      else if (byte === MINUS && this.#byte(at + 1) === MINUS) at = this.#lineEnd(at);
+      if (byte === MINUS && this.#byte(at + 1) === MINUS) at = this.#lineEnd(at);
       else if (byte === SLASH && this.#byte(at + 1) === STAR) at = this.#blockEnd(at);
       else return at;
     }

@@ -19,7 +19,8 @@ export type SessionFacts = Pick<
   "transaction" | "setting" | "prepared" | "cursor" | "copy" | "channel"
 >;
 
-const NOTHING: SessionFacts = {};
+/** Of a statement that does nothing to the session. */
+export const NO_FACTS: SessionFacts = {};
 
 /** @param node the statement node's name and its fields. */
 export function sessionFacts(node: string, fields: Node): SessionFacts {
@@ -40,7 +41,7 @@ export function sessionFacts(node: string, fields: Node): SessionFacts {
       return { prepared: preparedFacts(node, fields) };
     case "ExplainStmt":
     case "CreateTableAsStmt":
-      return executedInside(fields);
+      return { ...executedInside(fields) };
     case "DeclareCursorStmt":
     case "FetchStmt":
     case "ClosePortalStmt":
@@ -52,7 +53,7 @@ export function sessionFacts(node: string, fields: Node): SessionFacts {
     case "NotifyStmt":
       return channelFacts(fields);
     default:
-      return NOTHING;
+      return NO_FACTS;
   }
 }
 
@@ -147,7 +148,7 @@ function executedInside(fields: Node): SessionFacts {
   if (inner?.name === "ExecuteStmt") return { prepared: preparedFacts(inner.name, inner.fields) };
   // EXPLAIN ANALYZE CREATE TABLE t AS EXECUTE p
   if (inner?.name === "CreateTableAsStmt" || inner?.name === "DeclareCursorStmt") return executedInside(inner.fields);
-  return NOTHING;
+  return NO_FACTS;
 }
 
 /** PostgreSQL's parsenodes.h: CURSOR_OPT_BINARY, CURSOR_OPT_HOLD. */
@@ -178,5 +179,5 @@ function copyFacts(fields: Node): CopyFacts {
 
 function channelFacts(fields: Node): SessionFacts {
   const channel = text(fields, "conditionname");
-  return channel === undefined ? NOTHING : { channel };
+  return channel === undefined ? NO_FACTS : { channel };
 }
