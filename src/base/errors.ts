@@ -9,6 +9,10 @@ export const ERRORS = {
   TOKEN_REJECTED: { sqlstate: "28000", severity: "FATAL" },
   /** A known identity that may not connect to this database, or not as this role. */
   CONNECT_REFUSED: { sqlstate: "28000", severity: "FATAL" },
+  /** An identity that an administrator has frozen. */
+  PRINCIPAL_FROZEN: { sqlstate: "28000", severity: "FATAL" },
+  /** The client took too long to say who it is; the code is the server's own for it. */
+  STARTUP_TIMEOUT: { sqlstate: "57014", severity: "FATAL" },
   /** The database is not in the configuration. */
   DATABASE_UNKNOWN: { sqlstate: "3D000", severity: "FATAL" },
   /** A startup parameter that Postern does not pass on. */
@@ -36,6 +40,10 @@ export const ERRORS = {
   AUDIT_UNAVAILABLE: { sqlstate: "58030", severity: "FATAL" },
   /** The upstream cannot be reached, is full, or refused Postern. */
   UPSTREAM_UNAVAILABLE: { sqlstate: "08006", severity: "FATAL" },
+  /** The upstream is starting up, shutting down or in recovery: the same attempt may do in a moment. */
+  UPSTREAM_NOT_READY: { sqlstate: "57P03", severity: "FATAL" },
+  /** The upstream is of a version, or set up in a way, that Postern does not judge statements for. */
+  UPSTREAM_UNSUPPORTED: { sqlstate: "0A000", severity: "FATAL" },
   /** The gateway is stopping, an operator ended the session, or the token expired. */
   SESSION_ENDED: { sqlstate: "57P01", severity: "FATAL" },
   GATEWAY_STOPPING: { sqlstate: "57P03", severity: "FATAL" },

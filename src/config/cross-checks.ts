@@ -1,6 +1,7 @@
 /** What no single key can tell: names that must exist, pairs that belong together, addresses that are safe only in one combination. */
 
 import { isIP } from "node:net";
+import { canonicalJson } from "../base/canonical-json.ts";
 import type { ConfigDocument } from "./document.ts";
 import type { Report } from "./files.ts";
 import type { DocumentPath } from "./json-schema.ts";
@@ -50,9 +51,11 @@ function checkIssuers(issuers: ConfigDocument["issuers"], report: Report): void 
     if (url.protocol === "http:" && !isLoopback(url.hostname)) {
       report("error", path, "expected https: its keys could be replaced on the way");
     }
-    const key = issuer.url.replace(/\/+$/, "");
+    const key = canonicalJson([issuer.url.replace(/\/+$/, ""), [issuer.audience].flat().sort(), issuer.where]);
     const first = seen.get(key);
-    if (first !== undefined) report("error", path, `issuers[${first}] has the same address`, "merge the two");
+    // One issuer may stand here several times: for agents and for people, for one repository and for another.
+    if (first !== undefined)
+      report("error", path, `issuers[${first}] is the same, with the same audience and conditions`);
     else seen.set(key, index);
   }
 }

@@ -10,6 +10,12 @@ const Listen = z.strictObject({
   host: text().default("127.0.0.1").describe("Address that agents connect to."),
   port: integer(0, 65_535).default(6432).describe("Port that agents connect to; 0 picks a free one."),
   startupTimeout: timer("10s").describe("A client that has not finished its startup by then is dropped."),
+  authentication: z
+    .enum(["password", "oauthbearer"])
+    .default("password")
+    .describe(
+      "How clients are asked for their token: in the password field, or by SASL OAUTHBEARER. A client chooses for itself with `options=-c postern.authentication=…`.",
+    ),
   maxSessions: integer(1, 100_000).default(2000).describe("Sessions at once; one more is refused with 53300."),
 });
 

@@ -85,7 +85,13 @@ describe("a configuration as the design writes it", () => {
 
     expect(config.gateway).toEqual({
       name: "shop",
-      listen: { host: "127.0.0.1", port: 6432, startupTimeoutMs: 10_000, maxSessions: 2000 },
+      listen: {
+        host: "127.0.0.1",
+        port: 6432,
+        startupTimeoutMs: 10_000,
+        authentication: "password",
+        maxSessions: 2000,
+      },
       tls: {
         certPath: join(folder, "server.crt"),
         keyPath: join(folder, "server.key"),
@@ -116,6 +122,12 @@ describe("a configuration as the design writes it", () => {
     expect(config.approvals.waitMs).toBe(300_000);
     expect(config.recording.retentionMs).toBe(34_560_000_000);
     expect(config.roles).toEqual({ reviewer: ["dba"], auditor: ["audit"], admin: ["platform"] });
+  });
+
+  it("may name an issuer twice, with another audience or other conditions", () => {
+    const again = `  - { url: "https://idp.example.com", audience: console, kind: human }\n`;
+
+    expect(problems(MINIMAL.replace("databases:", `${again}databases:`))).toEqual([]);
   });
 
   it("is frozen, through and through", () => {
@@ -218,8 +230,11 @@ limits: { session: { idle: 90 } }
     ["an issuer that is no address", MINIMAL.replace("https:", "ftp:"), "4:12: issuers[0].url: expected an address"],
     [
       "an issuer twice",
-      MINIMAL.replace("databases:", `  - { url: "https://idp.example.com/", audience: b, kind: human }\ndatabases:`),
-      "5:12: issuers[1].url: issuers[0] has the same address",
+      MINIMAL.replace(
+        "databases:",
+        `  - { url: "https://idp.example.com/", audience: postern, kind: human }\ndatabases:`,
+      ),
+      "5:12: issuers[1].url: issuers[0] is the same, with the same audience",
     ],
     [
       "a certificate that nobody asks for",

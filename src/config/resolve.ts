@@ -34,11 +34,11 @@ export function resolveConfig(document: ConfigDocument, configPath: string, repo
 }
 
 function gatewayConfig(gateway: ConfigDocument["gateway"], files: FileResolver): schema.GatewayConfig {
-  const { host, port, startupTimeout, maxSessions } = gateway.listen;
+  const { host, port, startupTimeout, authentication, maxSessions } = gateway.listen;
   const { publicUrl, ...http } = gateway.http;
   return {
     name: gateway.name,
-    listen: { host, port, startupTimeoutMs: startupTimeout, maxSessions },
+    listen: { host, port, startupTimeoutMs: startupTimeout, authentication, maxSessions },
     tls: gatewayTls(gateway.tls, files),
     http: publicUrl === undefined ? http : { ...http, publicUrl: publicUrl.replace(/\/+$/, "") },
   };

@@ -42,6 +42,8 @@ export interface ListenConfig {
   readonly port: number;
   /** A client that has not finished its startup by then is dropped. */
   readonly startupTimeoutMs: number;
+  /** How clients are asked for their token, where they do not choose. */
+  readonly authentication: "password" | "oauthbearer";
   readonly maxSessions: number;
 }
 

@@ -57,6 +57,11 @@ export class FrameScanner {
     return this.#stopped;
   }
 
+  /** True inside a message that passes in pieces: what has passed of it cannot be taken back. */
+  get streaming(): boolean {
+    return this.#streaming > 0;
+  }
+
   get heldBytes(): number {
     return this.#heldEnd - this.#heldStart;
   }

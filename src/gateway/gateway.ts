@@ -1,0 +1,299 @@
+/** What all sessions of this process share: the log, identity, the parsers, who is connected, and how it stops. */
+
+import { timingSafeEqual } from "node:crypto";
+import { loadParser, type Parser } from "../analysis/parser.ts";
+import { StatementCache } from "../analysis/statement-cache.ts";
+import type { AuditLog } from "../audit/log.ts";
+import type { Clock } from "../base/clock.ts";
+import { GatewayError } from "../base/errors.ts";
+import type { Config } from "../config/schema.ts";
+import type { Identity } from "../identity/identity.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { CancelRequest } from "../listener/negotiate.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { cancelUpstream } from "../upstream/cancel.ts";
+import type { UpstreamConnection } from "../upstream/connect.ts";
+import type { UpstreamTarget } from "../upstream/target.ts";
+import { RefusalRate } from "./refusals.ts";
+import type { Session } from "./session.ts";
+import { StatementMetrics } from "./statement-metrics.ts";
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly log: AuditLog;
+  readonly identity: Identity;
+  readonly isFrozen: (principalId: string) => { readonly reason: string } | null;
+  /** Secret of this gateway from which each session's salt is derived. */
+  readonly commitmentKey: Uint8Array;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onRefused: (reason: string) => void;
+  readonly onUpstreamError: (reason: string) => void;
+}
+
+interface CancelKey {
+  readonly processId: number;
+  readonly secretKey: Uint8Array;
+}
+
+const SWEEP_MS = 250;
+/** The client is told this long before its token ends. */
+const EXPIRY_NOTICE_MS = 60_000;
+const STATEMENT_CACHE_BYTES = 32 * 1024 * 1024;
+/** Outcomes wait this long for company before they are handed to the kernel. */
+const SETTLE_MS = 3;
+const CANCEL_TIMEOUT_MS = 10_000;
+
+export class Gateway {
+  readonly log: AuditLog;
+  readonly identity: Identity;
+  readonly commitmentKey: Uint8Array;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics = new StatementMetrics();
+  readonly refusalRate = new RefusalRate();
+  readonly #options: GatewayOptions;
+  readonly #sessions = new Map<string, { readonly session: Session; readonly key: CancelKey }>();
+  readonly #parsers = new Map<number, Parser>();
+  readonly #caches = new Map<number, StatementCache>();
+  readonly #reserved = new Map<string, number>();
+  readonly #stopping = new AbortController();
+  readonly #sweeper: NodeJS.Timeout;
+  #config: Config;
+  #settling: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void) | undefined;
+
+  private constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.log = options.log;
+    this.identity = options.identity;
+    this.commitmentKey = options.commitmentKey;
+    this.clock = options.clock;
+    this.logger = options.logger;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** Loads the grammars of all majors served, so that no session waits for one. */
+  static async create(options: GatewayOptions): Promise<Gateway> {
+    const gateway = new Gateway(options);
+    for (const major of [15, 16, 17, 18] as const) {
+      gateway.#parsers.set(major, await loadParser(major));
+      gateway.#caches.set(major, new StatementCache(STATEMENT_CACHE_BYTES));
+    }
+    return gateway;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** New sessions get the new configuration; those that are open keep theirs, but for limits that are read at each use. */
+  reconfigure(config: Config): void {
+    this.#config = config;
+  }
+
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  get sessions(): readonly Session[] {
+    return [...this.#sessions.values()].map(({ session }) => session);
+  }
+
+  session(id: string): Session | undefined {
+    return this.#sessions.get(id)?.session;
+  }
+
+  caches(): readonly StatementCache[] {
+    return [...this.#caches.values()];
+  }
+
+  stoppingError(): GatewayError {
+    return new GatewayError("GATEWAY_STOPPING", "the gateway is stopping", { hint: "Connect again in a moment." });
+  }
+
+  parserFor(serverVersion: number): Parser {
+    const parser = this.#parsers.get(Math.floor(serverVersion / 10_000));
+    if (parser === undefined) throw new GatewayError("INTERNAL", "no grammar for this server's major version");
+    return parser;
+  }
+
+  cacheFor(serverVersion: number): StatementCache {
+    const cache = this.#caches.get(Math.floor(serverVersion / 10_000));
+    if (cache === undefined) throw new GatewayError("INTERNAL", "no grammar for this server's major version");
+    return cache;
+  }
+
+  requireCapacity(): void {
+    const { maxSessions } = this.#config.gateway.listen;
+    if (this.#sessions.size >= maxSessions) {
+      throw new GatewayError("TOO_MANY_SESSIONS", "too many sessions on this gateway", {
+        detail: `The limit is ${maxSessions}.`,
+        hint: "Close idle connections, or have gateway.listen.maxSessions raised.",
+      });
+    }
+  }
+
+  /** @throws {GatewayError} where the principal is frozen. */
+  requireFree(principal: Principal): void {
+    const freeze = this.#options.isFrozen(principal.id);
+    if (freeze !== null) throw frozen(freeze.reason);
+  }
+
+  requireLog(): void {
+    if (this.log.state !== "ok")
+      throw new GatewayError("AUDIT_UNAVAILABLE", "the audit log cannot be written, so no session starts");
+  }
+
+  /** Counts an upstream connection of the database. @returns gives the place back. */
+  reserve(database: string): () => void {
+    const used = this.#reserved.get(database) ?? 0;
+    const limit = this.#config.databases[database]?.maxConnections ?? 0;
+    if (used >= limit) {
+      throw new GatewayError("TOO_MANY_SESSIONS", `too many sessions of database "${database}" on this gateway`, {
+        detail: `The limit is ${limit}.`,
+        hint: "Close idle connections, or have the database's maxConnections raised.",
+      });
+    }
+    this.#reserved.set(database, used + 1);
+    let given = false;
+    return () => {
+      if (given) return;
+      given = true;
+      this.#reserved.set(database, (this.#reserved.get(database) ?? 1) - 1);
+    };
+  }
+
+  add(session: Session, key: CancelKey): void {
+    this.#sessions.set(session.id, { session, key });
+  }
+
+  remove(session: Session): void {
+    this.#sessions.delete(session.id);
+    if (this.#sessions.size === 0) this.#whenEmpty?.();
+  }
+
+  /** Nothing is answered, whether the key fits or not (PostgreSQL 18 docs, protocol-flow, "Canceling Requests in Progress"). */
+  cancel(request: CancelRequest): void {
+    for (const { session, key } of this.#sessions.values()) {
+      if (key.processId !== request.processId || key.secretKey.length !== request.secretKey.length) continue;
+      if (timingSafeEqual(key.secretKey, request.secretKey)) session.cancel();
+    }
+  }
+
+  cancelUpstream(target: UpstreamTarget, upstream: UpstreamConnection): void {
+    cancelUpstream(target, upstream.processId, upstream.secretKey, AbortSignal.timeout(CANCEL_TIMEOUT_MS)).catch(
+      (error: unknown) => {
+        this.#options.onUpstreamError("cancel");
+        this.logger.warn({ err: error }, "a cancel did not reach the upstream");
+      },
+    );
+  }
+
+  refused(reason: string): void {
+    this.#options.onRefused(reason);
+  }
+
+  /** Has what settles statements handed over within a few milliseconds, together with what others have. */
+  readonly settleSoon = (): void => {
+    if (this.#settling !== undefined) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      try {
+        this.log.handOver();
+      } catch {
+        // The log is failed and says so itself; it keeps what settles and writes it when it is back.
+      }
+    }, SETTLE_MS);
+  };
+
+  /** Ends every live session of a principal. @returns how many. */
+  endPrincipal(principalId: string, reason: string): number {
+    return this.#endWhere((session) => session.options.journal.facts.principal.id === principalId, frozen(reason));
+  }
+
+  /** @returns false where there is no such session. */
+  kill(sessionId: string, reason: string): boolean {
+    const error = new GatewayError("SESSION_ENDED", "an administrator of the gateway ended this session", {
+      detail: reason,
+    });
+    return this.#endWhere((session) => session.id === sessionId, error) > 0;
+  }
+
+  #endWhere(matches: (session: Session) => boolean, error: GatewayError): number {
+    const ended = this.sessions.filter(matches);
+    for (const session of ended) session.end(error);
+    return ended.length;
+  }
+
+  /** New connections get 57P03; sessions finish their statement; those that have not by then are ended. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    const error = new GatewayError("SESSION_ENDED", "the gateway is stopping", { hint: "Connect again in a moment." });
+    for (const session of this.sessions) session.drain(error);
+    await this.#emptied(graceMs);
+    for (const session of this.sessions) session.end(error);
+    await this.#emptied(graceMs);
+    clearInterval(this.#sweeper);
+    clearTimeout(this.#settling);
+    for (const parser of this.#parsers.values()) await parser.close();
+  }
+
+  async #emptied(limitMs: number): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#whenEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #sweep(): void {
+    const { idleMs, idleInTransactionMs, lifetimeMs } = this.#config.limits.session;
+    const nowMs = this.clock.nowMs();
+    const monotonicMs = this.clock.monotonicMs();
+    for (const { session } of this.#sessions.values()) {
+      const { principal } = session.options.journal.facts;
+      const idleSinceMs = monotonicMs - session.lastActivityMs;
+      const leftMs = principal.expiresAtMs === null ? Number.POSITIVE_INFINITY : principal.expiresAtMs - nowMs;
+      if (leftMs <= 0) session.end(expired());
+      else if (leftMs <= EXPIRY_NOTICE_MS) session.warnOfExpiry(Math.ceil(leftMs / 1000));
+      if (nowMs - session.options.openedAtMs >= lifetimeMs) session.end(tooOld());
+      if (session.activity === "idle" && idleSinceMs >= idleMs) session.end(idle());
+      if (session.activity === "idle in transaction" && idleSinceMs >= idleInTransactionMs)
+        session.end(idleInTransaction());
+    }
+  }
+}
+
+function frozen(reason: string): GatewayError {
+  return new GatewayError("PRINCIPAL_FROZEN", "this identity is frozen", {
+    detail: `Reason: ${reason}`,
+    hint: "An administrator of the gateway can lift the freeze.",
+  });
+}
+
+function expired(): GatewayError {
+  return new GatewayError("SESSION_ENDED", "the token of this session has expired", {
+    hint: "Connect again with a new token.",
+  });
+}
+
+function tooOld(): GatewayError {
+  return new GatewayError("SESSION_ENDED", "the session has reached its lifetime", { hint: "Connect again." });
+}
+
+function idle(): GatewayError {
+  return new GatewayError("IDLE_TIMEOUT", "the session was idle for too long", {
+    hint: "Connect again when there is work.",
+  });
+}
+
+function idleInTransaction(): GatewayError {
+  return new GatewayError("IDLE_IN_TRANSACTION_TIMEOUT", "the transaction was left open for too long", {
+    hint: "Commit or roll back when the work is done.",
+  });
+}

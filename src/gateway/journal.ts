@@ -1,0 +1,185 @@
+/**
+ * The record of one session, written as fast as it can be: members that do not change are rendered once a session, and each
+ * entry is three short strings. Whoever calls `decided` must wait for the log before the statement is forwarded.
+ */
+
+import { createHash, hash } from "node:crypto";
+import { ENTRY_VERSION, type EntryBody } from "../audit/entry.ts";
+import type { AuditLog } from "../audit/log.ts";
+import { canonicalJson, canonicalString } from "../base/canonical-json.ts";
+import type { Principal } from "../identity/principal.ts";
+import type { PreparedStatement, StatementRun } from "../statement/statement.ts";
+import type { Settlement } from "../statement/transaction.ts";
+
+export interface SessionFacts {
+  readonly id: string;
+  readonly principal: Principal;
+  readonly clientAddress: string;
+  readonly database: string;
+  readonly upstreamRole: string;
+  readonly tls: string;
+  readonly protocol: string;
+  readonly applicationName: string;
+  /** 32 bytes: what makes this session's commitments impossible to guess. */
+  readonly salt: Uint8Array;
+}
+
+export type Outcome = "completed" | "failed" | "cancelled" | "skipped" | "unknown";
+
+/** One byte before the committed bytes keeps text, parameters and rows apart. */
+const KIND = { sql: 0x73, parameters: 0x70, rows: 0x72, copy: 0x63 } as const;
+/** Up to here one call of hash() over a copy costs less than a hash object. */
+const ONE_SHOT_BYTES = 32 * 1024;
+const scratch = new Uint8Array(ONE_SHOT_BYTES + 64);
+
+/** Hex SHA-256(salt || kind || bytes). */
+export function commitment(salt: Uint8Array, kind: keyof typeof KIND, bytes: Uint8Array): string {
+  const length = salt.length + 1 + bytes.length;
+  if (length > scratch.length) {
+    return createHash("sha256").update(salt).update(Uint8Array.of(KIND[kind])).update(bytes).digest("hex");
+  }
+  scratch.set(salt);
+  scratch[salt.length] = KIND[kind];
+  scratch.set(bytes, salt.length + 1);
+  return hash("sha256", scratch.subarray(0, length), "hex");
+}
+
+/** The same commitment, in pieces: for rows that come in more than one chunk. */
+export function commitmentStream(salt: Uint8Array, kind: keyof typeof KIND) {
+  return createHash("sha256").update(salt).update(Uint8Array.of(KIND[kind]));
+}
+
+export class SessionJournal {
+  readonly facts: SessionFacts;
+  readonly #log: AuditLog;
+  readonly #beforeParameters: string;
+  readonly #beforeReason: string;
+  readonly #sessionMember: string;
+  readonly #decidedTail: Readonly<Record<"permitted" | "refused", string>>;
+  #sessionSeq = 0;
+  #statements = 0;
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(log: AuditLog, facts: SessionFacts) {
+    this.#log = log;
+    this.facts = facts;
+    const { principal } = facts;
+    this.#beforeParameters = `"clientAddress":${canonicalString(facts.clientAddress)},"database":${canonicalString(facts.database)},`;
+    this.#beforeReason = `"principal":${canonicalJson(principalRecord(principal))},`;
+    this.#sessionMember = `"session":${canonicalString(facts.id)},"sessionSeq":`;
+    const tail = (verdict: string) =>
+      `"type":"statement.decided","upstreamRole":${canonicalString(facts.upstreamRole)},"v":${ENTRY_VERSION},"verdict":"${verdict}","via":"wire"`;
+    this.#decidedTail = { permitted: tail("permitted"), refused: tail("refused") };
+  }
+
+  get statements(): number {
+    return this.#statements;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** sessionSeq of the next entry. */
+  get next(): number {
+    return this.#sessionSeq;
+  }
+
+  /** @returns the leaf index; wait for it before the client is told that it is in. */
+  opened(): number {
+    const { facts } = this;
+    return this.#append({
+      type: "session.opened",
+      session: facts.id,
+      sessionSeq: this.#sessionSeq++,
+      principal: principalRecord(facts.principal),
+      clientAddress: facts.clientAddress,
+      via: "wire",
+      database: facts.database,
+      upstreamRole: facts.upstreamRole,
+      tls: facts.tls,
+      protocol: facts.protocol,
+      ...(facts.applicationName === "" ? {} : { applicationName: facts.applicationName.slice(0, 63).toWellFormed() }),
+    });
+  }
+
+  /** The intent. @returns its leaf index: the statement may be forwarded when the log has it as its durability class asks. */
+  decided(
+    statement: PreparedStatement,
+    statementClass: string,
+    parameters: string | null,
+    refusal: string | null,
+  ): number {
+    this.#statements++;
+    const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
+    const reason = refusal === null ? "" : `"reason":${canonicalString(refusal)},`;
+    return this.#log.appendParts(
+      `"class":"${statementClass}",${this.#beforeParameters}${bound}${this.#beforeReason}${reason}"requests":[],`,
+      `${this.#sessionMember}${this.#sessionSeq++},"sql":{"commitment":"${statement.record.commitment}","fingerprint":"${statement.record.fingerprint}"},`,
+      this.#decidedTail[refusal === null ? "permitted" : "refused"],
+    );
+  }
+
+  /** The outcome. @param rowsCommitment hex, or null where no row was delivered. */
+  finished(
+    run: StatementRun,
+    outcome: Outcome,
+    sqlstate: string | null,
+    rowsAffected: number,
+    durationMs: number,
+    rowsCommitment: string | null,
+  ): void {
+    this.#rows += run.rows;
+    this.#bytes += run.bytes;
+    const rows = rowsCommitment === null ? "" : `"rows":"${rowsCommitment}",`;
+    const state = sqlstate === null ? "" : `"sqlstate":"${sqlstate}",`;
+    this.#log.appendSettling(
+      `"bytes":${run.bytes + run.copyInBytes},"durationMs":${Math.round(durationMs * 1000) / 1000},"outcome":"${outcome}",${rows}"rowsAffected":${rowsAffected},"rowsReturned":${run.rows},`,
+      `${this.#sessionMember}${this.#sessionSeq++},${state}"statement":${run.sessionSeq},`,
+      `"type":"statement.finished","v":${ENTRY_VERSION}`,
+    );
+  }
+
+  /** @param by sessionSeq of the statement that settled it; null: the end of an implicit transaction or of the session. */
+  settled(settlement: Settlement, by: number | null): void {
+    const common = {
+      session: this.facts.id,
+      statements: settlement.statements,
+      ...(by === null ? {} : { by }),
+    };
+    if (settlement.type === "transaction.committed") {
+      this.#append({ type: "transaction.committed", sessionSeq: this.#sessionSeq++, ...common });
+    } else {
+      const { savepoint } = settlement;
+      this.#append({ type: "transaction.rolled_back", sessionSeq: this.#sessionSeq++, savepoint, ...common });
+    }
+  }
+
+  closed(reason: string): void {
+    this.#append({
+      type: "session.closed",
+      session: this.facts.id,
+      sessionSeq: this.#sessionSeq++,
+      statements: this.#statements,
+      rows: this.#rows,
+      bytes: this.#bytes,
+      reason,
+    });
+  }
+
+  #append(entry: EntryBody): number {
+    return this.#log.append(entry);
+  }
+}
+
+/** A principal as entries name it. */
+export function principalRecord(principal: Principal) {
+  const { kind, issuer, subject, credential } = principal;
+  const actors = principal.actors.map((hop) => ({ subject: hop.subject, issuer: hop.issuer, proof: hop.proof }));
+  return { kind, issuer, subject, actors, credential };
+}

@@ -1,0 +1,89 @@
+/**
+ * What no policy may permit: settings by which a session would leave its role or make Postern misread its statements, and
+ * names that Postern has not seen made. Policy itself comes with src/policy; until then everything else that the upstream
+ * role may do is permitted.
+ */
+
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import { GatewayError } from "../base/errors.ts";
+import type { Namespace } from "../statement/namespace.ts";
+
+/** Never by an agent (design page wire, "SET"). The value says what the setting would undo. */
+const NEVER_SET: ReadonlyMap<string, string> = new Map([
+  ["role", "the upstream role is configuration, and the agent cannot choose beyond it"],
+  ["session_authorization", "the upstream role is configuration, and the agent cannot choose beyond it"],
+  ["session_replication_role", "it switches triggers and foreign keys off"],
+  ["row_security", "it changes which rows the upstream lets the role see"],
+  ["debug_print_parse", "the server's own trees are Postern's evidence"],
+  ["debug_print_rewritten", "the server's own trees are Postern's evidence"],
+  ["debug_print_plan", "the server's own trees are Postern's evidence"],
+  ["debug_pretty_print", "the server's own trees are Postern's evidence"],
+]);
+
+/** May be set to this and nothing else: Postern's parser reads text as the server does only under these. */
+const ONLY: ReadonlyMap<string, RegExp> = new Map([
+  ["standard_conforming_strings", /^(on|true|yes|1|default)$/i],
+  ["client_encoding", /^['"]?(utf-?8|unicode)['"]?$/i],
+  ["backslash_quote", /^(safe_encoding|off|false|no|0)$/i],
+]);
+
+/** Null: nothing stands against it. */
+export function judge(statement: ParsedStatement, names: Namespace): GatewayError | null {
+  if (statement.class === "unknown") {
+    return new GatewayError("CANNOT_JUDGE", `statements of the kind ${statement.node} are not served`);
+  }
+  return (
+    judgeSetting(statement) ?? judgeCopy(statement) ?? judgePrepared(statement, names) ?? judgeCursor(statement, names)
+  );
+}
+
+function judgeSetting({ setting }: ParsedStatement): GatewayError | null {
+  if (setting === undefined || setting.kind === "show" || setting.name === undefined) return null;
+  const why = NEVER_SET.get(setting.name);
+  const resets = setting.kind === "reset" || setting.kind === "setDefault";
+  if (why !== undefined && !resets) {
+    return new GatewayError("STATEMENT_DENIED", `setting "${setting.name}" cannot be changed through Postern`, {
+      detail: `Why: ${why}.`,
+      hint: "Leave the setting out.",
+    });
+  }
+  const only = ONLY.get(setting.name);
+  if (only !== undefined && !resets && !only.test(setting.value ?? "")) {
+    return new GatewayError("STATEMENT_DENIED", `setting "${setting.name}" cannot have this value through Postern`, {
+      detail: "Why: Postern would read the statements after it otherwise than the server does.",
+      hint: setting.name === "client_encoding" ? "Use UTF8." : "Leave the setting at its default.",
+    });
+  }
+  return null;
+}
+
+function judgeCopy({ copy }: ParsedStatement): GatewayError | null {
+  if (copy === undefined || copy.target === "stdin" || copy.target === "stdout") return null;
+  return new GatewayError("STATEMENT_DENIED", `COPY with a ${copy.target} of the server is not served`, {
+    detail: "It reads or writes the database server's own files, or runs a program there.",
+    hint: "Use COPY … FROM STDIN or COPY … TO STDOUT.",
+  });
+}
+
+function judgePrepared({ prepared }: ParsedStatement, names: Namespace): GatewayError | null {
+  if (prepared?.kind !== "execute" || prepared.name === undefined) return null;
+  if (names.statement(prepared.name) !== undefined) return null;
+  return unknownStatement(prepared.name);
+}
+
+function judgeCursor({ cursor }: ParsedStatement, names: Namespace): GatewayError | null {
+  if (cursor?.name === undefined || (cursor.kind !== "fetch" && cursor.kind !== "move")) return null;
+  return names.portal(cursor.name) === undefined ? unknownCursor(cursor.name) : null;
+}
+
+export function unknownStatement(name: string): GatewayError {
+  return new GatewayError("STATEMENT_UNKNOWN", `prepared statement "${name}" does not exist`);
+}
+
+export function unknownPortal(name: string): GatewayError {
+  return new GatewayError("PORTAL_UNKNOWN", `portal "${name}" does not exist`);
+}
+
+function unknownCursor(name: string): GatewayError {
+  return new GatewayError("PORTAL_UNKNOWN", `cursor "${name}" does not exist`);
+}

@@ -1,0 +1,436 @@
+/**
+ * One message of the client: what it means for the session, whether it may go on, and what goes upstream for it. The extended
+ * protocol is here, simple Query in simple-query.ts, COPY FROM STDIN in copy-in.ts.
+ */
+
+import { Buffer } from "node:buffer";
+import { GatewayError } from "../base/errors.ts";
+import { EXPECT, Expectation } from "../statement/expectations.ts";
+import { type PreparedStatement, StatementRun } from "../statement/statement.ts";
+import { encoded } from "../wire/encode.ts";
+import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, encodeParse } from "../wire/extended.ts";
+import { FRONTEND } from "../wire/message-types.ts";
+import { ProtocolViolation } from "../wire/protocol-violation.ts";
+import { decodeFunctionCall, decodeQuery } from "../wire/query.ts";
+import { applyEffects, mayWrite, namesSettled } from "./effects.ts";
+import type { Gate } from "./gate.ts";
+import { commitment } from "./journal.ts";
+import { judge, unknownPortal, unknownStatement } from "./judge.ts";
+import { FLUSH, POISON, SYNC } from "./messages.ts";
+import { errorResponse } from "./refuse.ts";
+import { rewriteApplicationName } from "./rewrite-setting.ts";
+import { SimpleQuery } from "./simple-query.ts";
+import type { ReadText } from "./statement-reader.ts";
+import type { WireLink } from "./wire-link.ts";
+
+/** `replace`: what goes upstream instead, perhaps nothing, is given out by emit(). `wait`: ask again when something has happened. */
+export type HandlerVerdict = "forward" | "replace" | "wait" | "terminate";
+
+export class MessageHandler {
+  readonly #link: WireLink;
+  readonly #gate: Gate;
+  readonly #resume: () => void;
+  readonly #simple: SimpleQuery;
+  readonly #aborter = new AbortController();
+  #out: Uint8Array[] = [];
+  /** A refusal of ours: the rest of the batch is dropped up to its Sync, as the server would. */
+  #skip = false;
+  #waiting = false;
+  /** A text that the parser works on, or has read, for the message that waits. */
+  #reading: { result: ReadText | GatewayError | null } | null = null;
+  /** A Sync came during COPY FROM STDIN; the server ignores those, but owes an answer where the copy had failed already. */
+  #syncDuringCopy = false;
+
+  constructor(link: WireLink, gate: Gate, resume: () => void) {
+    this.#link = link;
+    this.#gate = gate;
+    this.#resume = resume;
+    this.#simple = new SimpleQuery(link, gate, (bytes) => this.#out.push(bytes));
+  }
+
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
+  close(): void {
+    this.#aborter.abort();
+  }
+
+  /** Puts what the last message became behind what was forwarded before it. */
+  emit(): void {
+    if (this.#out.length === 0) return;
+    for (const bytes of this.#out) this.#gate.add(bytes);
+    this.#out = [];
+  }
+
+  /** Goes on with what does not need another message of the client: the end of a COPY that failed. */
+  proceed(): void {
+    if (this.#link.copy !== "none") return;
+    if (this.#simple.open || this.#syncDuringCopy) {
+      this.#simple.abandon();
+      this.#syncDuringCopy = false;
+      this.#sync();
+      this.#out.push(SYNC);
+    }
+  }
+
+  /** Handles `bytes[start, end)`. @throws {ProtocolViolation} for what is out of order or malformed. */
+  handle(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
+    const verdict = this.#dispatch(type, bytes, start, end);
+    this.#waiting = verdict === "wait";
+    return verdict;
+  }
+
+  #dispatch(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
+    if (type === FRONTEND.Terminate) return "terminate";
+    if (this.#link.copy === "asked") return "wait";
+    const body = bytes.subarray(start + 5, end);
+    if (this.#link.copy === "open") return this.#duringCopy(type, body, bytes.subarray(start, end));
+    switch (type) {
+      case FRONTEND.Sync:
+        return this.#onSync(body);
+      case FRONTEND.CopyData:
+      case FRONTEND.CopyDone:
+      case FRONTEND.CopyFail:
+        return "replace"; // left over from a COPY that failed: the server ignores them too
+      case FRONTEND.Parse:
+      case FRONTEND.Bind:
+      case FRONTEND.Describe:
+      case FRONTEND.Execute:
+      case FRONTEND.Close:
+      case FRONTEND.Flush:
+      case FRONTEND.Query:
+      case FRONTEND.FunctionCall:
+        return this.#skip || this.#link.skipping ? "replace" : this.#onCommand(type, body, bytes, start, end);
+      default:
+        throw new ProtocolViolation("message", "its type is unknown or out of order here", 0);
+    }
+  }
+
+  #onCommand(type: number, body: Uint8Array, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
+    switch (type) {
+      case FRONTEND.Parse:
+        return this.#open(this.#onParse(body));
+      case FRONTEND.Bind:
+        return this.#open(this.#onBind(body));
+      case FRONTEND.Describe:
+        return this.#open(this.#onDescribe(body));
+      case FRONTEND.Execute:
+        return this.#open(this.#onExecute(body, bytes.subarray(start, end)));
+      case FRONTEND.Close:
+        return this.#open(this.#onClose(body));
+      case FRONTEND.Query:
+        return this.#onQuery(body);
+      case FRONTEND.FunctionCall:
+        return this.#onFunctionCall(body);
+      default:
+        if (body.length > 0) throw new ProtocolViolation("Flush", "bytes after the last field", 0);
+        return "forward";
+    }
+  }
+
+  #open(verdict: HandlerVerdict): HandlerVerdict {
+    if (verdict === "forward") this.#link.batchOpen = true;
+    return verdict;
+  }
+
+  #onSync(body: Uint8Array): HandlerVerdict {
+    if (body.length > 0) throw new ProtocolViolation("Sync", "bytes after the last field", 0);
+    this.#skip = false;
+    this.#sync();
+    return "forward";
+  }
+
+  /** A Sync goes out: the batch ends. */
+  #sync(): void {
+    const link = this.#link;
+    link.expectations.push(new Expectation("sync", false, null, null, null, link.batch));
+    link.batch++;
+    link.batchOpen = false;
+  }
+
+  #onParse(body: Uint8Array): HandlerVerdict {
+    const { statement: name, query, parameterTypes } = decodeParse(body);
+    const link = this.#link;
+    if (name !== "") {
+      const existing = link.names.statement(name);
+      if (!link.settled(link.statementsChanged, existing?.batch)) return "wait";
+      if (existing !== undefined) {
+        return this.#refuse(new GatewayError("STATEMENT_EXISTS", `prepared statement "${name}" already exists`));
+      }
+      if (link.names.statementCount >= link.parts.limits.preparedStatements)
+        return this.#refuse(tooMany("prepared statements"));
+    }
+    const read = this.#read(query);
+    if (read === null) return "wait";
+    if (read instanceof GatewayError) return this.#refuseText(query, read);
+    if (read.statements.length > 1) {
+      return this.#refuseText(
+        query,
+        new GatewayError("SYNTAX_ERROR", "cannot insert multiple commands into a prepared statement"),
+      );
+    }
+    const parsed = read.statements[0] ?? null;
+    const record = read.records[0] ?? { commitment: "", fingerprint: "" };
+    const undo = link.names.setStatement({ name, parsed, record, batch: link.batch });
+    link.statementsChanged = link.batch;
+    link.expectations.push(new Expectation("parse", false, null, [undo], null, 0));
+    const rewritten = parsed === null ? null : rewriteApplicationName(parsed, link.parts.applicationName);
+    if (rewritten === null) return "forward";
+    this.#out.push(encoded((writer) => encodeParse(writer, { statement: name, query: rewritten, parameterTypes })));
+    link.batchOpen = true;
+    return "replace";
+  }
+
+  /** Null: the parser is at it, ask again. */
+  #read(text: Uint8Array): ReadText | GatewayError | null {
+    if (this.#reading !== null) {
+      const { result } = this.#reading;
+      if (result !== null) this.#reading = null;
+      return result;
+    }
+    const { clock, metrics, reader } = this.#link.parts;
+    const startedMs = clock.monotonicMs();
+    const read = reader.read(text);
+    metrics.stages.analysis.observe(clock.monotonicMs() - startedMs);
+    if (read === null) void this.#readSlowly(text);
+    return read;
+  }
+
+  async #readSlowly(text: Uint8Array): Promise<void> {
+    const reading: { result: ReadText | GatewayError | null } = { result: null };
+    this.#reading = reading;
+    try {
+      reading.result = await this.#link.parts.reader.readSlow(text, this.#aborter.signal);
+    } catch (error) {
+      reading.result = new GatewayError("CANNOT_JUDGE", "the statement could not be parsed", { cause: error });
+    }
+    if (!this.#aborter.signal.aborted) this.#resume();
+  }
+
+  #onBind(body: Uint8Array): HandlerVerdict {
+    const bind = decodeBind(body);
+    const link = this.#link;
+    const statement = link.names.statement(bind.statement);
+    if (!link.settled(link.statementsChanged, statement?.batch)) return "wait";
+    if (statement === undefined) return this.#refuse(unknownStatement(bind.statement));
+    if (bind.portal !== "") {
+      const existing = link.names.portal(bind.portal);
+      if (!link.settled(link.portalsChanged, existing?.batch)) return "wait";
+      if (existing !== undefined) {
+        return this.#refuse(new GatewayError("PORTAL_EXISTS", `portal "${bind.portal}" already exists`));
+      }
+      if (link.names.portalCount >= link.parts.limits.portals) return this.#refuse(tooMany("portals"));
+    }
+    let parameters: string | null = null;
+    if (bind.parameters.length > 0) {
+      const from = utf8Length(bind.portal) + utf8Length(bind.statement) + 2;
+      const to = body.length - 2 - 2 * bind.resultFormats.length;
+      parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
+    }
+    const undo = link.names.setPortal({ name: bind.portal, statement, batch: link.batch, parameters, hold: false });
+    link.portalsChanged = link.batch;
+    link.expectations.push(new Expectation("bind", false, null, [undo], null, 0));
+    return "forward";
+  }
+
+  #onDescribe(body: Uint8Array): HandlerVerdict {
+    const { kind, name } = decodeDescribe(body);
+    const link = this.#link;
+    if (kind === "statement") {
+      const statement = link.names.statement(name);
+      if (!link.settled(link.statementsChanged, statement?.batch)) return "wait";
+      if (statement === undefined) return this.#refuse(unknownStatement(name));
+      link.expectations.push(EXPECT.describeStatement);
+    } else {
+      const portal = link.names.portal(name);
+      if (!link.settled(link.portalsChanged, portal?.batch)) return "wait";
+      if (portal === undefined) return this.#refuse(unknownPortal(name));
+      link.expectations.push(EXPECT.describePortal);
+    }
+    return "forward";
+  }
+
+  #onExecute(body: Uint8Array, message: Uint8Array): HandlerVerdict {
+    const { portal: name } = decodeExecute(body);
+    const link = this.#link;
+    const portal = link.names.portal(name);
+    if (!link.settled(link.portalsChanged, portal?.batch)) return "wait";
+    if (portal === undefined) return this.#refuse(unknownPortal(name));
+    const { statement } = portal;
+    if (statement.parsed === null) {
+      link.expectations.push(new Expectation("execute", false, null, null, null, 0));
+      return "forward";
+    }
+    if (!namesSettled(link, statement)) return "wait";
+    const refusal = judge(statement.parsed, link.names);
+    if (refusal !== null) return this.#refuseStatement(statement, portal.parameters, refusal);
+    const run = this.#record(statement, portal.parameters);
+    link.expectations.push(new Expectation("execute", false, run, applyEffects(link, statement), null, 0));
+    if (statement.parsed.class !== "copyIn") return "forward";
+    // Nothing may be sent behind it before the server has opened the copy, or refused it: only then is it known whether
+    // the messages that follow are the copy's.
+    link.copy = "asked";
+    link.copyRun = run;
+    link.batchOpen = true;
+    this.#out.push(message, FLUSH);
+    return "replace";
+  }
+
+  #record(statement: PreparedStatement, parameters: string | null): StatementRun {
+    const { journal, clock, metrics } = this.#link.parts;
+    const durable = mayWrite(this.#link, statement);
+    const statementClass = statement.parsed?.class ?? "unknown";
+    const sessionSeq = journal.next;
+    this.#gate.require(journal.decided(statement, statementClass, parameters, null), durable);
+    metrics.decided(statementClass, "permitted");
+    this.#link.running++;
+    return new StatementRun(statement, sessionSeq, durable, clock.monotonicMs(), 0);
+  }
+
+  #onClose(body: Uint8Array): HandlerVerdict {
+    const { kind, name } = decodeClose(body);
+    const link = this.#link;
+    let undo: ReturnType<typeof link.names.removePortal>;
+    if (kind === "statement") {
+      undo = link.names.removeStatement(name);
+      link.statementsChanged = link.batch;
+    } else {
+      undo = link.names.removePortal(name);
+      link.portalsChanged = link.batch;
+    }
+    link.expectations.push(new Expectation("close", false, null, [undo], null, 0));
+    return "forward";
+  }
+
+  #onQuery(body: Uint8Array): HandlerVerdict {
+    const { query } = decodeQuery(body);
+    const link = this.#link;
+    // A Query inside a batch without its Sync: wait for the batch, since the server skips the Query if the batch failed.
+    if (link.batchOpen && link.expectations.length > 0) {
+      if (!this.#waiting) this.#out.push(FLUSH);
+      return "wait";
+    }
+    const read = this.#read(query);
+    if (read === null) return "wait";
+    if (read instanceof GatewayError) {
+      this.#recordRefusedText(query, read);
+      return this.#refuseQuery(read);
+    }
+    const refusal = this.#simple.start(query, read);
+    if (refusal === "wait") return "wait";
+    return refusal === null ? "replace" : this.#refuseQuery(refusal);
+  }
+
+  #onFunctionCall(body: Uint8Array): HandlerVerdict {
+    decodeFunctionCall(body);
+    return this.#refuseQuery(
+      new GatewayError("CANNOT_JUDGE", "the FunctionCall message is not served", {
+        hint: "Call the function in a SELECT.",
+      }),
+    );
+  }
+
+  #duringCopy(type: number, body: Uint8Array, message: Uint8Array): HandlerVerdict {
+    const link = this.#link;
+    switch (type) {
+      case FRONTEND.CopyData:
+        if (link.copyRun !== null) link.copyRun.copyInBytes += body.length;
+        return "forward";
+      case FRONTEND.CopyDone:
+      case FRONTEND.CopyFail:
+        link.copy = "none";
+        link.copyRun = null;
+        this.#syncDuringCopy = false;
+        this.#out.push(message);
+        if (this.#simple.open) this.#simple.proceed();
+        return "replace";
+      case FRONTEND.Sync:
+        this.#syncDuringCopy = true;
+        return "replace";
+      case FRONTEND.Flush:
+        return "replace";
+      default:
+        throw new ProtocolViolation("message", "only copy data may come during COPY FROM STDIN", 0);
+    }
+  }
+
+  /** A statement that was read and may not run. */
+  #refuseStatement(statement: PreparedStatement, parameters: string | null, error: GatewayError): HandlerVerdict {
+    const { journal, metrics } = this.#link.parts;
+    const statementClass = statement.parsed?.class ?? "unknown";
+    this.#gate.require(journal.decided(statement, statementClass, parameters, reasonOf(error)), false);
+    metrics.decided(statementClass, "refused");
+    return this.#refuse(error);
+  }
+
+  #refuseText(text: Uint8Array, error: GatewayError): HandlerVerdict {
+    this.#recordRefusedText(text, error);
+    return this.#refuse(error);
+  }
+
+  #recordRefusedText(text: Uint8Array, error: GatewayError): void {
+    const { journal, metrics } = this.#link.parts;
+    const record = { commitment: commitment(journal.facts.salt, "sql", text), fingerprint: UNREAD };
+    const statement: PreparedStatement = { name: "", parsed: null, record, batch: 0 };
+    this.#gate.require(journal.decided(statement, "unknown", null, reasonOf(error)), false);
+    metrics.decided("unknown", "refused");
+  }
+
+  /** In the extended protocol: the error in its turn, then silence up to Sync. */
+  #refuse(error: GatewayError): HandlerVerdict {
+    this.#skip = true;
+    if (this.#nothingOpen()) {
+      this.#link.parts.client.write(errorResponse(error));
+      this.#link.parts.settleSoon();
+      return "replace";
+    }
+    this.#out.push(POISON);
+    this.#link.expectations.push(new Expectation("refusal", true, null, null, error, 0));
+    this.#link.batchOpen = true;
+    return "replace";
+  }
+
+  /** In the simple protocol: the error, then ReadyForQuery. */
+  #refuseQuery(error: GatewayError): HandlerVerdict {
+    if (this.#nothingOpen()) this.#link.parts.client.write(errorResponse(error));
+    else {
+      this.#out.push(POISON);
+      this.#link.expectations.push(new Expectation("refusal", true, null, null, error, 0));
+    }
+    this.#out.push(SYNC);
+    this.#sync();
+    this.#link.parts.settleSoon();
+    return "replace";
+  }
+
+  /** No transaction, no answer owed, nothing under way: a refusal needs nothing of the server. */
+  #nothingOpen(): boolean {
+    const link = this.#link;
+    return (
+      link.status === "I" &&
+      link.expectations.length === 0 &&
+      !link.batchOpen &&
+      this.#gate.empty &&
+      this.#out.length === 0
+    );
+  }
+}
+
+/** Fingerprint of a text that was not read. */
+const UNREAD = "0000000000000000";
+
+/** What an entry says of a refusal: code and message, which never repeat the text. */
+function reasonOf(error: GatewayError): string {
+  return `${error.sqlstate} ${error.code}`;
+}
+
+function utf8Length(text: string): number {
+  return text === "" ? 0 : Buffer.byteLength(text, "utf8");
+}
+
+function tooMany(what: string): GatewayError {
+  return new GatewayError("STATEMENT_OVER_LIMIT", `too many ${what} in this session`, {
+    hint: `Close those that are no longer needed, or have limits.${what === "portals" ? "portals" : "preparedStatements"} raised.`,
+  });
+}

@@ -1,0 +1,380 @@
+/**
+ * Upstream to client: walks the headers of what the server sends, knows from the expectations whose answer each message is,
+ * counts and commits to the rows, and passes whole runs of messages on in one write. Memory: one chunk and at most one
+ * message that is not a row.
+ */
+
+import { Buffer } from "node:buffer";
+import type { Hash } from "node:crypto";
+import { GatewayError } from "../base/errors.ts";
+import type { Expectation } from "../statement/expectations.ts";
+import type { StatementRun } from "../statement/statement.ts";
+import { encoded } from "../wire/encode.ts";
+import { decodeReport, encodeErrorResponse, type Report, reportOf } from "../wire/error-response.ts";
+import { backendLimits } from "../wire/frame-limits.ts";
+import { FrameScanner, type FrameVisitor } from "../wire/framing.ts";
+import { BACKEND } from "../wire/message-types.ts";
+import { parseCommandTag } from "../wire/results.ts";
+import { commitment, commitmentStream } from "./journal.ts";
+import { errorResponse } from "./refuse.ts";
+import type { TransactionStatus, WireLink } from "./wire-link.ts";
+
+export interface RelayEvents {
+  /** Something that a waiting frontend may be waiting for has happened. */
+  progressed(): void;
+  /** The upstream broke its own protocol, or the log is gone. */
+  failed(error: GatewayError): void;
+}
+
+type Verdict = "pass" | "drop" | Uint8Array;
+
+export class Relay implements FrameVisitor {
+  readonly #link: WireLink;
+  readonly #events: RelayEvents;
+  readonly #scanner = new FrameScanner(backendLimits(), this);
+  /** Rows of the running statement, once they span chunks. */
+  #rowsHash: Hash | null = null;
+  /** Rows that are not hashed yet: #run's bytes from here to #rowsEnd; -1: none. */
+  #rowsFrom = -1;
+  #rowsEnd = 0;
+  /** What passes unchanged: bytes[#runStart, #runEnd) of #runBytes. */
+  #runBytes: Uint8Array = EMPTY;
+  #runStart = 0;
+  #runEnd = 0;
+  #out: Uint8Array[] = [];
+  /** False: answers are read to the end for the record and go nowhere, the client is gone. */
+  #deliver = true;
+
+  constructor(link: WireLink, events: RelayEvents) {
+    this.#link = link;
+    this.#events = events;
+  }
+
+  /** The client is gone. */
+  stopDelivering(): void {
+    this.#deliver = false;
+  }
+
+  /** True between two messages to the client: only then may a message of our own be put in. */
+  get atBoundary(): boolean {
+    return !this.#scanner.streaming;
+  }
+
+  receive(chunk: Uint8Array): void {
+    try {
+      this.#scanner.feed(chunk);
+      this.#endRun();
+    } catch (error) {
+      this.#out = [];
+      this.#events.failed(
+        error instanceof GatewayError && error.code !== "PROTOCOL_VIOLATION"
+          ? error
+          : new GatewayError("UPSTREAM_UNAVAILABLE", "the database server broke the protocol", { cause: error }),
+      );
+      return;
+    }
+    this.#write();
+    this.#events.progressed();
+  }
+
+  /** Of FrameVisitor: one whole message. */
+  message(type: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (bytes !== this.#runBytes) {
+      this.#endRun();
+      this.#runBytes = bytes;
+      this.#runStart = start;
+    }
+    if (type === BACKEND.DataRow || type === BACKEND.CopyData) {
+      this.#row(start, end - start);
+      this.#rowsEnd = end;
+      this.#runEnd = end;
+      return true;
+    }
+    // Notices come between rows at any time: they are no part of what is committed to.
+    if (isAsynchronous(type)) this.#hashRows();
+    const verdict = this.#message(type, start, end);
+    if (verdict === "pass") this.#runEnd = end;
+    else {
+      if (start > this.#runStart) this.#out.push(bytes.subarray(this.#runStart, start));
+      if (verdict !== "drop") this.#out.push(verdict);
+      this.#runStart = end;
+      this.#runEnd = end;
+    }
+    return true;
+  }
+
+  /** Of FrameVisitor: a row that does not end in this chunk. */
+  streamed(_type: number, totalBytes: number): void {
+    this.#countRow(totalBytes);
+  }
+
+  /** Of FrameVisitor: some of that row. */
+  piece(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes !== this.#runBytes) {
+      this.#endRun();
+      this.#runBytes = bytes;
+      this.#runStart = start;
+    }
+    if (this.#rowsFrom === -1) this.#rowsFrom = start;
+    this.#rowsEnd = end;
+    this.#runEnd = end;
+  }
+
+  #endRun(): void {
+    this.#hashRows();
+    if (this.#runEnd > this.#runStart) this.#out.push(this.#runBytes.subarray(this.#runStart, this.#runEnd));
+    this.#runBytes = EMPTY;
+    this.#runStart = 0;
+    this.#runEnd = 0;
+  }
+
+  #write(): void {
+    const out = this.#out;
+    this.#out = [];
+    if (!this.#deliver || out.length === 0) return;
+    const { client, metrics } = this.#link.parts;
+    if (out.length > 1) client.cork();
+    for (const bytes of out) {
+      metrics.upstreamBytes += bytes.length;
+      client.write(bytes);
+    }
+    if (out.length > 1) client.uncork();
+  }
+
+  #row(start: number, bytes: number): void {
+    if (this.#rowsFrom === -1) this.#rowsFrom = start;
+    this.#countRow(bytes);
+  }
+
+  #countRow(bytes: number): void {
+    const run = this.#link.expectations.peek()?.run;
+    if (run === null || run === undefined) throw broken("a row that nobody asked for");
+    run.rows++;
+    run.bytes += bytes;
+  }
+
+  /** Feeds the rows that this chunk has so far to the running statement's commitment. */
+  #hashRows(): void {
+    if (this.#rowsFrom === -1) return;
+    this.#rowsHash ??= commitmentStream(this.#link.parts.journal.facts.salt, "rows");
+    this.#rowsHash.update(this.#runBytes.subarray(this.#rowsFrom, this.#rowsEnd));
+    this.#rowsFrom = -1;
+  }
+
+  /** Of the rows that the running statement has delivered; null where there was none. */
+  #rowsCommitment(): string | null {
+    if (this.#rowsHash !== null) {
+      this.#hashRows();
+      const digest = this.#rowsHash.digest("hex");
+      this.#rowsHash = null;
+      return digest;
+    }
+    if (this.#rowsFrom === -1) return null;
+    const rows = this.#runBytes.subarray(this.#rowsFrom, this.#rowsEnd);
+    this.#rowsFrom = -1;
+    return commitment(this.#link.parts.journal.facts.salt, "rows", rows);
+  }
+
+  #message(type: number, at: number, end: number): Verdict {
+    switch (type) {
+      case BACKEND.CommandComplete:
+        return this.#completed(at, end);
+      case BACKEND.EmptyQueryResponse:
+        return this.#finish("");
+      case BACKEND.PortalSuspended:
+        return this.#finish("SUSPENDED");
+      case BACKEND.ReadyForQuery:
+        return this.#ready(at);
+      case BACKEND.ParseComplete:
+        return this.#expect("parse");
+      case BACKEND.BindComplete:
+        return this.#expect("bind");
+      case BACKEND.CloseComplete:
+        return this.#expect("close");
+      case BACKEND.ParameterDescription:
+        if (this.#link.expectations.peek()?.kind !== "describeStatement")
+          throw broken("ParameterDescription out of order");
+        return "pass";
+      case BACKEND.RowDescription:
+        this.#described();
+        return "pass";
+      case BACKEND.NoData:
+        return this.#described().hidden ? "drop" : "pass";
+      case BACKEND.ErrorResponse:
+        return this.#error(at, end);
+      case BACKEND.NoticeResponse:
+      case BACKEND.ParameterStatus:
+      case BACKEND.NotificationResponse:
+      case BACKEND.CopyDone:
+        return "pass";
+      case BACKEND.CopyInResponse:
+        return this.#copyIn();
+      case BACKEND.CopyOutResponse:
+        if (this.#link.expectations.peek()?.kind !== "execute") throw broken("CopyOutResponse out of order");
+        return "pass";
+      default:
+        throw broken(`message type 0x${type.toString(16)}`);
+    }
+  }
+
+  #expect(kind: Expectation["kind"]): Verdict {
+    const expectation = this.#link.expectations.shift();
+    if (expectation?.kind !== kind) throw broken(`an answer to ${kind} out of order`);
+    return expectation.hidden ? "drop" : "pass";
+  }
+
+  #described(): Expectation {
+    const expectation = this.#link.expectations.shift();
+    if (expectation?.kind !== "describePortal" && expectation?.kind !== "describeStatement") {
+      throw broken("an answer to Describe out of order");
+    }
+    return expectation;
+  }
+
+  #completed(at: number, end: number): Verdict {
+    // The body is one cstring: strictly ASCII from the server.
+    const bytes = this.#runBytes;
+    const tag = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1", at + 5, end - 1);
+    return this.#finish(tag);
+  }
+
+  #finish(tag: string): Verdict {
+    const { expectations, parts } = this.#link;
+    const expectation = expectations.shift();
+    if (expectation?.kind !== "execute") throw broken("the end of a statement out of order");
+    const { run } = expectation;
+    if (run === null) return expectation.hidden ? "drop" : "pass";
+    const rows = this.#rowsCommitment();
+    const { command, rows: counted } = parseCommandTag(tag);
+    const affected = command === "SELECT" || command === "FETCH" || command === "MOVE" ? 0 : (counted ?? 0);
+    const durationMs = parts.clock.monotonicMs() - run.startedMs;
+    parts.journal.finished(run, "completed", null, affected, durationMs, rows);
+    parts.metrics.stages.upstream.observe(durationMs);
+    this.#link.running--;
+    this.#settle(run, command);
+    return "pass";
+  }
+
+  /** What the completed statement did to transactions and savepoints. */
+  #settle(run: StatementRun, command: string): void {
+    const { fate, parts } = this.#link;
+    const parsed = run.statement.parsed;
+    const transaction = parsed?.transaction;
+    if (transaction === undefined) {
+      if (parsed !== null) fate.completed(run.sessionSeq, run.durable);
+      return;
+    }
+    const settled = (settlement: ReturnType<typeof fate.ended>) => {
+      if (settlement !== null) parts.journal.settled(settlement, run.sessionSeq);
+    };
+    switch (transaction.kind) {
+      case "begin":
+        return;
+      case "savepoint":
+        fate.savepoint(transaction.name ?? "");
+        return;
+      case "release":
+        fate.release(transaction.name ?? "");
+        return;
+      case "rollbackTo":
+        settled(fate.rollbackTo(transaction.name ?? ""));
+        return;
+      case "commit":
+      case "prepare":
+        // COMMIT of a failed transaction answers ROLLBACK.
+        settled(fate.ended(command !== "ROLLBACK"));
+        return;
+      case "rollback":
+        settled(fate.ended(false));
+        return;
+      case "commitPrepared":
+      case "rollbackPrepared":
+        fate.completed(run.sessionSeq, true);
+    }
+  }
+
+  #ready(at: number): Verdict {
+    const link = this.#link;
+    const expectation = link.expectations.shift();
+    if (expectation?.kind !== "sync") throw broken("ReadyForQuery out of order");
+    const status = String.fromCharCode(this.#runBytes[at + 5] ?? 0);
+    if (!isStatus(status)) throw broken("ReadyForQuery with an unknown status");
+    link.status = status;
+    link.answeredBatch = expectation.batch;
+    link.skipping = false;
+    if (status === "I") {
+      const settlement = link.fate.idle();
+      if (settlement !== null) link.parts.journal.settled(settlement, null);
+      link.names.endTransaction();
+    }
+    link.parts.settleSoon();
+    return expectation.hidden ? "drop" : "pass";
+  }
+
+  #copyIn(): Verdict {
+    const link = this.#link;
+    if (link.copy !== "asked" || link.expectations.peek()?.kind !== "execute")
+      throw broken("CopyInResponse out of order");
+    link.copy = "open";
+    return "pass";
+  }
+
+  #error(at: number, end: number): Verdict {
+    const link = this.#link;
+    const report = reportOf(decodeReport("ErrorResponse", this.#runBytes.subarray(at + 5, end)).fields);
+    const failed = link.expectations.peek();
+    if (failed === null || report.severity === "FATAL" || report.severity === "PANIC") return "pass"; // the server ends the session
+    link.fate.failed();
+    if (failed.kind === "sync") return "pass"; // a deferred constraint, at the commit of an implicit transaction
+    const skipped = link.expectations.skipToSync();
+    if (link.expectations.length === 0) link.skipping = true;
+    link.copy = "none";
+    link.copyRun = null;
+    this.#failRuns(failed, skipped, report.code);
+    link.undo(skipped.map((expectation) => expectation.undo));
+    return this.#errorToClient(failed, report);
+  }
+
+  /** The error is the outcome of the first run it hit; the runs behind it were skipped and never started. */
+  #failRuns(failed: Expectation, skipped: readonly Expectation[], sqlstate: string): void {
+    const { parts } = this.#link;
+    const outcome = sqlstate === "57014" ? "cancelled" : "failed";
+    // An error at Parse or Bind is that of the run behind it, if that run is of the same statement.
+    let hit: StatementRun | null = failed.run;
+    if (hit === null && failed.kind !== "refusal") hit = skipped.find((other) => other.run !== null)?.run ?? null;
+    for (const { run } of skipped) {
+      if (run === null) continue;
+      const durationMs = parts.clock.monotonicMs() - run.startedMs;
+      const rows = run === failed.run ? this.#rowsCommitment() : null;
+      if (run === hit) parts.journal.finished(run, outcome, sqlstate, 0, durationMs, rows);
+      else parts.journal.finished(run, "skipped", null, 0, durationMs, rows);
+      this.#link.running--;
+    }
+  }
+
+  #errorToClient(failed: Expectation, report: Report): Verdict {
+    if (failed.error !== null) return errorResponse(failed.error);
+    const shift = failed.run?.positionShift ?? failed.shift;
+    if (shift === 0 || report.position === undefined) return "pass";
+    const position = String(Number(report.position) + shift);
+    return encoded((writer) => encodeErrorResponse(writer, { ...report, position }));
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** May come at any time (PostgreSQL 18 docs, protocol-flow, "Asynchronous Operations"). */
+function isAsynchronous(type: number): boolean {
+  return type === BACKEND.NoticeResponse || type === BACKEND.ParameterStatus || type === BACKEND.NotificationResponse;
+}
+
+function isStatus(status: string): status is TransactionStatus {
+  return status === "I" || status === "T" || status === "E";
+}
+
+/** The upstream's bytes make no sense: nothing of it may be passed on, and the session ends. */
+function broken(problem: string): GatewayError {
+  return new GatewayError("UPSTREAM_UNAVAILABLE", "the database server broke the protocol", {
+    detail: `It sent ${problem}.`,
+  });
+}

@@ -1,0 +1,209 @@
+/**
+ * One session from ReadyForQuery to its close: two sockets, the two directions between them, and the ways it can end. Opening
+ * one is open-session.ts; what a statement means is message-handler.ts.
+ */
+
+import type { Socket } from "node:net";
+import type { GatewayError } from "../base/errors.ts";
+import { Frontend } from "./frontend.ts";
+import { Gate } from "./gate.ts";
+import { TERMINATE } from "./messages.ts";
+import { errorResponse, notice } from "./refuse.ts";
+import { Relay } from "./relay.ts";
+import { type SessionParts, WireLink } from "./wire-link.ts";
+
+/**
+ * `open` -> `ending` -> `closed`, or `open` -> `closed`. In `ending` the client is told or gone, and the upstream is asked to
+ * stop and read to the end, so that the record has the outcome of what ran.
+ */
+export type SessionState =
+  | { readonly phase: "open" }
+  | { readonly phase: "ending"; readonly reason: string }
+  | { readonly phase: "closed"; readonly reason: string };
+
+export interface SessionOptions extends SessionParts {
+  readonly openedAtMs: number;
+  /** Asks the upstream to cancel what runs. */
+  readonly cancel: () => void;
+  readonly onClosed: (session: Session) => void;
+}
+
+/** How long a session that is ending waits for the outcome of what still runs. */
+const OUTCOME_WAIT_MS = 5_000;
+
+export class Session {
+  readonly id: string;
+  readonly options: SessionOptions;
+  readonly #link: WireLink;
+  readonly #relay: Relay;
+  readonly #frontend: Frontend;
+  readonly #gate: Gate;
+  #state: SessionState = { phase: "open" };
+  #wantsClient = true;
+  #draining: GatewayError | null = null;
+  #terminated = false;
+  #deadline: NodeJS.Timeout | undefined;
+  /** The last minute of the token was announced. */
+  #warned = false;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.id = options.journal.facts.id;
+    this.#link = new WireLink(options);
+    const { client, upstream, log, clock, metrics } = options;
+    this.#gate = new Gate(log, upstream, clock, metrics.stages.record, (error) => this.end(error));
+    this.#relay = new Relay(this.#link, { progressed: () => this.#progressed(), failed: (error) => this.end(error) });
+    this.#frontend = new Frontend(this.#link, this.#gate, {
+      failed: (error) => this.end(error),
+      terminated: () => this.#onTerminate(),
+      reading: (wanted) => this.#readClient(wanted),
+    });
+    this.#attach(client, upstream);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** What it is doing now, for people. */
+  get activity(): "idle" | "active" | "idle in transaction" {
+    if (this.#link.running > 0 || this.#link.expectations.length > 0) return "active";
+    return this.#link.status === "I" ? "idle" : "idle in transaction";
+  }
+
+  get lastActivityMs(): number {
+    return this.#link.lastActivityMs;
+  }
+
+  /** Asks the upstream to cancel the running statement; nothing happens where none runs. */
+  cancel(): void {
+    if (this.#link.running > 0) this.options.cancel();
+  }
+
+  /** Tells the client why, then ends. The running statement is cancelled. */
+  end(error: GatewayError): void {
+    if (this.#state.phase !== "open") return;
+    const { client } = this.options;
+    // In the middle of a row nothing else can be said: the client then sees the connection close.
+    if (this.#relay.atBoundary && !client.destroyed) client.write(errorResponse(error));
+    this.#leave(error.severity === "FATAL" ? `${error.sqlstate} ${error.message}` : error.message);
+    client.end();
+  }
+
+  /** Lets what runs finish, takes nothing new, then ends. */
+  drain(error: GatewayError): void {
+    if (this.#state.phase !== "open") return;
+    this.#draining = error;
+    this.#progressed();
+    this.#readClient(this.#wantsClient);
+  }
+
+  /** Says that the token ends soon, once. */
+  warnOfExpiry(secondsLeft: number): void {
+    if (this.#warned || this.#state.phase !== "open" || !this.#relay.atBoundary) return;
+    this.#warned = true;
+    const text = `the token of this session expires in ${secondsLeft} s, and the session ends with it`;
+    this.options.client.write(notice("WARNING", "01000", text, "Connect again with a new token."));
+  }
+
+  #attach(client: Socket, upstream: Socket): void {
+    client.on("data", (chunk: Uint8Array) => this.#frontend.receive(chunk));
+    client.on("drain", () => upstream.resume());
+    client.on("error", () => client.destroy());
+    client.on("end", () => this.#clientGone());
+    client.on("close", () => this.#clientGone());
+    upstream.on("data", (chunk: Uint8Array) => {
+      this.#relay.receive(chunk);
+      if (client.writableNeedDrain && this.#state.phase === "open") upstream.pause();
+    });
+    upstream.on("drain", () => this.#readClient(this.#wantsClient));
+    upstream.on("error", () => upstream.destroy());
+    upstream.on("close", () => this.#upstreamGone());
+  }
+
+  #readClient(wanted: boolean): void {
+    this.#wantsClient = wanted;
+    const { client, upstream } = this.options;
+    const hold = this.#draining !== null && this.#link.copy === "none";
+    if (wanted && !hold && !upstream.writableNeedDrain) client.resume();
+    else client.pause();
+  }
+
+  #progressed(): void {
+    this.#link.lastActivityMs = this.options.clock.monotonicMs();
+    if (this.#state.phase === "ending") {
+      if (this.#link.expectations.length === 0) this.#hangUp();
+      return;
+    }
+    if (this.#draining !== null && this.#link.expectations.length === 0 && this.#gate.empty) this.end(this.#draining);
+    else this.#frontend.resume();
+  }
+
+  /** The client said goodbye: the server ends the session when it has done what came before. */
+  #onTerminate(): void {
+    if (this.#state.phase !== "open") return;
+    this.#terminated = true;
+    this.#state = { phase: "ending", reason: "client terminated" };
+    this.#gate.add(TERMINATE);
+    this.#gate.release();
+    this.options.client.end();
+  }
+
+  #clientGone(): void {
+    if (this.#state.phase === "open") this.#leave("client disconnected");
+    this.#relay.stopDelivering();
+    this.options.upstream.resume();
+  }
+
+  /** From here on the client gets nothing more; what runs is cancelled and its outcome read. */
+  #leave(reason: string): void {
+    this.#state = { phase: "ending", reason };
+    this.#frontend.close();
+    this.#gate.close();
+    this.#relay.stopDelivering();
+    this.options.upstream.resume();
+    if (this.#link.running > 0) {
+      this.options.cancel();
+      this.#deadline = setTimeout(() => this.#hangUp(), OUTCOME_WAIT_MS);
+    } else this.#hangUp();
+  }
+
+  #hangUp(): void {
+    const { upstream } = this.options;
+    if (!this.#terminated && !upstream.destroyed) {
+      this.#terminated = true;
+      upstream.end(TERMINATE);
+      clearTimeout(this.#deadline);
+      this.#deadline = setTimeout(() => upstream.destroy(), OUTCOME_WAIT_MS);
+    }
+  }
+
+  #upstreamGone(): void {
+    clearTimeout(this.#deadline);
+    if (this.#state.phase === "closed") return;
+    const reason = this.#state.phase === "ending" ? this.#state.reason : "upstream closed the connection";
+    this.#state = { phase: "closed", reason };
+    this.#frontend.close();
+    this.#gate.close();
+    this.options.client.end();
+    setTimeout(() => this.options.client.destroy(), OUTCOME_WAIT_MS).unref();
+    this.#recordEnd(reason);
+    this.options.onClosed(this);
+  }
+
+  #recordEnd(reason: string): void {
+    const { journal, clock } = this.options;
+    const { expectations, fate } = this.#link;
+    let open = false;
+    for (let next = expectations.shift(); next !== null; next = expectations.shift()) {
+      if (next.run === null) continue;
+      open = true;
+      journal.finished(next.run, "unknown", null, 0, clock.monotonicMs() - next.run.startedMs, null);
+    }
+    // Nothing in flight: what was not committed is rolled back with the connection. A COMMIT in flight may have happened.
+    const settlement = open ? null : fate.ended(false);
+    if (settlement !== null) journal.settled(settlement, null);
+    journal.closed(reason);
+    this.options.settleSoon();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Simple Query: the string is split by PostgreSQL's grammar, every statement is judged before the first is forwarded, and they
+ * go upstream as extended messages with one Sync at the end, which is the same implicit transaction.
+ */
+
+import type { GatewayError } from "../base/errors.ts";
+import { EXPECT, Expectation } from "../statement/expectations.ts";
+import type { Undo } from "../statement/namespace.ts";
+import { type PreparedStatement, StatementRun } from "../statement/statement.ts";
+import { applyEffects, mayWrite, namesSettled } from "./effects.ts";
+import type { Gate } from "./gate.ts";
+import { judge } from "./judge.ts";
+import { FLUSH, SYNC, simpleStatement } from "./messages.ts";
+import { rewriteApplicationName } from "./rewrite-setting.ts";
+import type { ReadText } from "./statement-reader.ts";
+import type { WireLink } from "./wire-link.ts";
+
+interface Pending {
+  readonly query: Uint8Array;
+  readonly statements: readonly PreparedStatement[];
+  readonly undo: readonly (readonly Undo[] | null)[];
+  next: number;
+}
+
+export class SimpleQuery {
+  readonly #link: WireLink;
+  readonly #gate: Gate;
+  readonly #send: (bytes: Uint8Array) => void;
+  #pending: Pending | null = null;
+
+  constructor(link: WireLink, gate: Gate, send: (bytes: Uint8Array) => void) {
+    this.#link = link;
+    this.#gate = gate;
+    this.#send = send;
+  }
+
+  /** Part of the string has not been sent: a COPY FROM STDIN in it is under way. */
+  get open(): boolean {
+    return this.#pending !== null;
+  }
+
+  /** The COPY failed: the rest of the string does not run. What it would have done to the session's names is taken back. */
+  abandon(): void {
+    if (this.#pending === null) return;
+    this.#link.undo(this.#pending.undo.slice(this.#pending.next));
+    this.#pending = null;
+  }
+
+  /** @returns null: on its way; an error: none of it runs; "wait": an unanswered batch decides what a name in it means. */
+  start(query: Uint8Array, read: ReadText): GatewayError | "wait" | null {
+    const link = this.#link;
+    if (read.statements.length === 0) {
+      this.#sendEmpty();
+      return null;
+    }
+    const statements = read.statements.map((parsed, i) => ({
+      name: "",
+      parsed,
+      record: read.records[i] ?? { commitment: "", fingerprint: "" },
+      batch: link.batch,
+    }));
+    const undo: (readonly Undo[] | null)[] = [];
+    for (const statement of statements) {
+      const settled = namesSettled(link, statement);
+      const refusal = settled ? judge(statement.parsed, link.names) : null;
+      if (!settled || refusal !== null) {
+        link.undo(undo);
+        if (!settled) return "wait";
+        this.#recordRefused(statement, refusal);
+        return refusal;
+      }
+      undo.push(applyEffects(link, statement)); // the next one is judged as if this one had run
+    }
+    this.#pending = { query, statements, undo, next: 0 };
+    this.proceed();
+    return null;
+  }
+
+  /** Sends on, up to the end or to a COPY FROM STDIN, whose data comes first. */
+  proceed(): void {
+    const pending = this.#pending;
+    if (pending === null) return;
+    if (pending.next === pending.statements.length) {
+      // The string ended with the COPY: what is left of it is the Sync.
+      this.#send(SYNC);
+      this.#endBatch();
+      this.#pending = null;
+      return;
+    }
+    while (pending.next < pending.statements.length) {
+      const statement = pending.statements[pending.next];
+      const undo = pending.undo[pending.next] ?? null;
+      pending.next++;
+      if (statement === undefined) break;
+      const last = pending.next === pending.statements.length;
+      if (this.#sendOne(pending.query, statement, undo, last)) return;
+    }
+    this.#pending = null;
+  }
+
+  /** @returns whether a COPY FROM STDIN was begun. */
+  #sendOne(query: Uint8Array, statement: PreparedStatement, undo: readonly Undo[] | null, last: boolean): boolean {
+    const link = this.#link;
+    const { parsed } = statement;
+    if (parsed === null) return false;
+    const run = this.#record(statement, parsed.startCharacter);
+    this.#expect(run, undo, parsed.startCharacter);
+    const copyIn = parsed.class === "copyIn";
+    const text =
+      rewriteApplicationName(parsed, link.parts.applicationName) ?? query.subarray(parsed.startByte, parsed.endByte);
+    this.#send(simpleStatement(text, this.#isBinaryFetch(statement), last && !copyIn));
+    if (copyIn) {
+      link.copy = "asked";
+      link.copyRun = run;
+      this.#send(FLUSH);
+      return true;
+    }
+    if (last) this.#endBatch();
+    return false;
+  }
+
+  #expect(run: StatementRun, undo: readonly Undo[] | null, shift: number): void {
+    const { expectations } = this.#link;
+    if (shift === 0) {
+      expectations.push(EXPECT.hiddenParse);
+      expectations.push(EXPECT.hiddenBind);
+      expectations.push(EXPECT.hiddenDescribePortal);
+    } else {
+      expectations.push(new Expectation("parse", true, null, null, null, 0, shift));
+      expectations.push(new Expectation("bind", true, null, null, null, 0, shift));
+      expectations.push(new Expectation("describePortal", true, null, null, null, 0, shift));
+    }
+    expectations.push(new Expectation("execute", false, run, undo, null, 0));
+  }
+
+  #endBatch(): void {
+    const link = this.#link;
+    link.expectations.push(new Expectation("sync", false, null, null, null, link.batch));
+    link.batch++;
+    link.batchOpen = false;
+  }
+
+  #sendEmpty(): void {
+    const { expectations } = this.#link;
+    expectations.push(EXPECT.hiddenParse);
+    expectations.push(EXPECT.hiddenBind);
+    expectations.push(EXPECT.hiddenDescribePortal);
+    expectations.push(new Expectation("execute", false, null, null, null, 0));
+    this.#send(simpleStatement(NOTHING, false, true));
+    this.#endBatch();
+  }
+
+  #record(statement: PreparedStatement, positionShift: number): StatementRun {
+    const { journal, clock, metrics } = this.#link.parts;
+    const durable = mayWrite(this.#link, statement);
+    const statementClass = statement.parsed?.class ?? "unknown";
+    const sessionSeq = journal.next;
+    this.#gate.require(journal.decided(statement, statementClass, null, null), durable);
+    metrics.decided(statementClass, "permitted");
+    this.#link.running++;
+    return new StatementRun(statement, sessionSeq, durable, clock.monotonicMs(), positionShift);
+  }
+
+  #recordRefused(statement: PreparedStatement, error: GatewayError | null): void {
+    const { journal, metrics } = this.#link.parts;
+    const statementClass = statement.parsed?.class ?? "unknown";
+    const reason = error === null ? "" : `${error.sqlstate} ${error.code}`;
+    this.#gate.require(journal.decided(statement, statementClass, null, reason), false);
+    metrics.decided(statementClass, "refused");
+  }
+
+  #isBinaryFetch(statement: PreparedStatement): boolean {
+    const cursor = statement.parsed?.cursor;
+    if (cursor?.kind !== "fetch") return false;
+    return this.#link.names.portal(cursor.name ?? "")?.statement.parsed?.cursor?.binary === true;
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,83 @@
+/** The state that both directions of one session share: sockets, names, what the upstream still owes, and the wait conditions. */
+
+import type { Socket } from "node:net";
+import type { AuditLog } from "../audit/log.ts";
+import type { Clock } from "../base/clock.ts";
+import { Expectations } from "../statement/expectations.ts";
+import { Namespace, type Undo } from "../statement/namespace.ts";
+import type { StatementRun } from "../statement/statement.ts";
+import { TransactionFate } from "../statement/transaction.ts";
+import type { SessionJournal } from "./journal.ts";
+import type { StatementMetrics } from "./statement-metrics.ts";
+import type { StatementReader } from "./statement-reader.ts";
+
+export type TransactionStatus = "I" | "T" | "E";
+
+export interface SessionLimits {
+  readonly messageBytes: number;
+  readonly preparedStatements: number;
+  readonly portals: number;
+}
+
+/** What a session needs of the gateway around it. */
+export interface SessionParts {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly log: AuditLog;
+  readonly journal: SessionJournal;
+  readonly reader: StatementReader;
+  readonly clock: Clock;
+  readonly limits: SessionLimits;
+  readonly metrics: StatementMetrics;
+  /** Has the outcomes that were appended handed over soon. */
+  readonly settleSoon: () => void;
+  /** Rewrites what a client sets as application_name, so that the server's log goes on naming the actor. */
+  readonly applicationName: (name: string) => string;
+}
+
+/** How a COPY FROM STDIN stands: nothing is sent behind one before the server has said that it takes it. */
+export type CopyPhase = "none" | "asked" | "open";
+
+export class WireLink {
+  readonly parts: SessionParts;
+  readonly names = new Namespace();
+  readonly expectations = new Expectations();
+  readonly fate = new TransactionFate();
+  status: TransactionStatus = "I";
+  /** Number of the batch that the next message belongs to; a batch ends with its Sync. */
+  batch = 1;
+  /** Newest batch whose ReadyForQuery has come. */
+  answeredBatch = 0;
+  /** Newest batch that changed prepared statements, and portals. */
+  statementsChanged = 0;
+  portalsChanged = 0;
+  /** The upstream reported an error and skips until a Sync that has not been sent yet. */
+  skipping = false;
+  copy: CopyPhase = "none";
+  /** The run that the open COPY FROM STDIN belongs to. */
+  copyRun: StatementRun | null = null;
+  /** Messages were forwarded since the last Sync: an implicit transaction may be open upstream. */
+  batchOpen = false;
+  lastActivityMs: number;
+  /** Statements that were forwarded and have no outcome yet. */
+  running = 0;
+
+  constructor(parts: SessionParts) {
+    this.parts = parts;
+    this.lastActivityMs = parts.clock.monotonicMs();
+  }
+
+  /**
+   * Whether what the maps say about a name can be trusted now. Not while an earlier batch that changed them is unanswered:
+   * it may fail, and the name would then mean something else than what was judged.
+   */
+  settled(changedBatch: number, entryBatch: number | undefined): boolean {
+    if (entryBatch === this.batch) return true;
+    return changedBatch <= this.answeredBatch || changedBatch === this.batch;
+  }
+
+  /** Takes back what a failed batch would have changed. @param changes in the order in which they were made. */
+  undo(changes: readonly (readonly Undo[] | null)[]): void {
+    for (const change of changes.flatMap((each) => each ?? []).reverse()) this.names.undo(change);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * What the upstream still owes an answer to, in order. The relay reads it to know whose answer a message is: which run it
+ * ends, whether the client asked for it, and what an error takes back.
+ */
+
+import type { GatewayError } from "../base/errors.ts";
+import type { Undo } from "./namespace.ts";
+import type { StatementRun } from "./statement.ts";
+
+export type ExpectationKind =
+  | "parse"
+  | "bind"
+  | "describeStatement"
+  | "describePortal"
+  | "execute"
+  | "close"
+  | "sync"
+  | "refusal";
+
+/** One forwarded message and what its answer means. One shape for all kinds, so that the hot loop sees one hidden class. */
+export class Expectation {
+  readonly kind: ExpectationKind;
+  /** The answer is Postern's own business and is not passed on. */
+  readonly hidden: boolean;
+  /** The run that this `execute` answers to. */
+  readonly run: StatementRun | null;
+  /** What to take back if this message fails or is skipped. */
+  readonly undo: readonly Undo[] | null;
+  /** For `refusal`: what the client reads in place of the upstream's error. */
+  readonly error: GatewayError | null;
+  /** For `sync`: the batch that it ends. */
+  readonly batch: number;
+  /** For messages of our own making: what to add to the position of an error, in characters. */
+  readonly shift: number;
+
+  constructor(
+    kind: ExpectationKind,
+    hidden: boolean,
+    run: StatementRun | null,
+    undo: readonly Undo[] | null,
+    error: GatewayError | null,
+    batch: number,
+    shift = 0,
+  ) {
+    this.kind = kind;
+    this.hidden = hidden;
+    this.run = run;
+    this.undo = undo;
+    this.error = error;
+    this.batch = batch;
+    this.shift = shift;
+  }
+}
+
+const plain = (kind: ExpectationKind, hidden: boolean) => new Expectation(kind, hidden, null, null, null, 0);
+
+/** Those that carry nothing are shared. */
+export const EXPECT = {
+  hiddenParse: plain("parse", true),
+  hiddenBind: plain("bind", true),
+  hiddenDescribePortal: plain("describePortal", true),
+  hiddenExecute: plain("execute", true),
+  hiddenClose: plain("close", true),
+  describeStatement: plain("describeStatement", false),
+  describePortal: plain("describePortal", false),
+} as const;
+
+const INITIAL_SLOTS = 16;
+
+/** A queue in a ring, grown by doubling. `limit` bounds it: a client that pipelines further waits. */
+export class Expectations {
+  #slots: (Expectation | null)[] = new Array<Expectation | null>(INITIAL_SLOTS).fill(null);
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(expectation: Expectation): void {
+    if (this.#length === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = expectation;
+    this.#length++;
+  }
+
+  peek(): Expectation | null {
+    return this.#length === 0 ? null : (this.#slots[this.#head] ?? null);
+  }
+
+  shift(): Expectation | null {
+    if (this.#length === 0) return null;
+    const first = this.#slots[this.#head] ?? null;
+    this.#slots[this.#head] = null;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#length--;
+    return first;
+  }
+
+  /**
+   * After an error: takes out all that the upstream skips, up to the next Sync, which stays.
+   * @returns what was taken out, oldest first.
+   */
+  skipToSync(): Expectation[] {
+    const skipped: Expectation[] = [];
+    for (let next = this.peek(); next !== null && next.kind !== "sync"; next = this.peek()) {
+      skipped.push(next);
+      this.shift();
+    }
+    return skipped;
+  }
+
+  #grow(): void {
+    const larger = new Array<Expectation | null>(this.#slots.length * 2).fill(null);
+    for (let i = 0; i < this.#length; i++) {
+      larger[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)] ?? null;
+    }
+    this.#slots = larger;
+    this.#head = 0;
+  }
+}

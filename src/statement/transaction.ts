@@ -1,0 +1,105 @@
+/**
+ * Which statements' effect is still open, and what settled it: a commit, a rollback, a rollback to a savepoint. A write that
+ * was rolled back must never look done, so the log names the statements that each settlement is about.
+ */
+
+/** Runs of consecutive sessionSeq, both ends included. */
+export type StatementRanges = readonly (readonly [number, number])[];
+
+export interface Settlement {
+  readonly type: "transaction.committed" | "transaction.rolled_back";
+  readonly statements: StatementRanges;
+  /** Rolled back to a savepoint: the transaction goes on. */
+  readonly savepoint: boolean;
+}
+
+interface Savepoint {
+  readonly name: string;
+  /** How many ranges, and how many statements in all, stood before it. */
+  readonly length: number;
+}
+
+/** Follows one session's transactions. Told of runs that completed and of what they did; asks nothing of the server. */
+export class TransactionFate {
+  /** sessionSeq of the statements that the open transaction has completed. */
+  #open: number[] = [];
+  #savepoints: Savepoint[] = [];
+  /** Something in it may have changed data: reads alone have no fate worth an entry. */
+  #wrote = false;
+  #failed = false;
+
+  /** A statement completed inside the open (or implicit) transaction. */
+  completed(sessionSeq: number, mayWrite: boolean): void {
+    this.#open.push(sessionSeq);
+    if (mayWrite) this.#wrote = true;
+  }
+
+  /** An error: an implicit transaction is lost with it, an explicit one waits for its ROLLBACK. */
+  failed(): void {
+    this.#failed = true;
+  }
+
+  savepoint(name: string): void {
+    this.#savepoints.push({ name, length: this.#open.length });
+  }
+
+  release(name: string): void {
+    const at = this.#find(name);
+    if (at !== -1) this.#savepoints.length = at;
+  }
+
+  /** ROLLBACK TO: what came after the savepoint is undone, the savepoint stays (PostgreSQL 18 docs, sql-rollback-to). */
+  rollbackTo(name: string): Settlement | null {
+    const at = this.#find(name);
+    const savepoint = this.#savepoints[at];
+    if (savepoint === undefined) return null;
+    this.#savepoints.length = at + 1;
+    this.#failed = false;
+    const undone = this.#open.splice(savepoint.length);
+    if (undone.length === 0 || !this.#wrote) return null;
+    return { type: "transaction.rolled_back", statements: ranges(undone), savepoint: true };
+  }
+
+  /** COMMIT or ROLLBACK answered. @param committed by the command tag: COMMIT of a failed transaction answers ROLLBACK. */
+  ended(committed: boolean): Settlement | null {
+    return this.#settle(committed);
+  }
+
+  /** ReadyForQuery 'I': an implicit transaction, if one was open, ended at Sync. */
+  idle(): Settlement | null {
+    if (this.#open.length === 0 && !this.#failed) return null;
+    return this.#settle(!this.#failed);
+  }
+
+  get openWrites(): boolean {
+    return this.#wrote;
+  }
+
+  #settle(committed: boolean): Settlement | null {
+    const statements = this.#open;
+    const wrote = this.#wrote;
+    this.#open = [];
+    this.#savepoints = [];
+    this.#wrote = false;
+    this.#failed = false;
+    if (!wrote || statements.length === 0) return null;
+    const type = committed ? "transaction.committed" : "transaction.rolled_back";
+    return { type, statements: ranges(statements), savepoint: false };
+  }
+
+  #find(name: string): number {
+    for (let at = this.#savepoints.length - 1; at >= 0; at--) if (this.#savepoints[at]?.name === name) return at;
+    return -1;
+  }
+}
+
+/** Consecutive numbers as ranges: a transaction of a million statements is one pair. */
+export function ranges(numbers: readonly number[]): StatementRanges {
+  const result: [number, number][] = [];
+  for (const number of numbers) {
+    const last = result.at(-1);
+    if (last !== undefined && last[1] === number - 1) last[1] = number;
+    else result.push([number, number]);
+  }
+  return result;
+}
