@@ -6,9 +6,9 @@
 
 import { EventEmitter, once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { asQueryable, inTransaction, isUnavailable, loggable, type Queryable } from "./connection.ts";
 import { type FreezeChange, readFreezeFile, writeFreezeFile } from "./freeze-file.ts";
 import { FREEZE_CHANNEL, type Freeze, liftFreeze, listFreezes, putFreeze } from "./freezes.ts";
@@ -148,7 +148,7 @@ export class FreezeRegistry {
       } catch (error) {
         this.#progress.emit("round");
         if (this.#closing.signal.aborted || store.state.phase === "closed") return;
-        if (!isUnavailable(error)) logger.warn({ error: loggable(error) }, "freezes could not be read; trying again");
+        if (!isUnavailable(error)) logger.warn({ reason: loggable(error) }, "freezes could not be read; trying again");
         await wait(RETRY_MS, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {});
       }
     }
@@ -206,7 +206,7 @@ export class FreezeRegistry {
         await writeFreezeFile(path, { frozen: [...this.#frozen.values()], pending: this.#pending });
         return true;
       } catch (error) {
-        logger.error({ error: loggable(error) }, "freezes.json could not be written");
+        logger.error({ reason: loggable(error) }, "freezes.json could not be written");
         return false;
       }
     });

@@ -28,7 +28,7 @@ export type IndexedActor = z.infer<typeof Actor>;
 export type PrincipalName = (issuer: string, subject: string, actors: readonly IndexedActor[]) => string;
 
 const Principal = z.object({
-  kind: z.string(),
+  kind: z.enum(["agent", "human"]),
   issuer: z.string(),
   subject: z.string(),
   actors: z.array(Actor),

@@ -5,8 +5,8 @@
 
 import { join } from "node:path";
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { isRefusedValue, isUnavailable, loggable } from "./connection.ts";
 import { moveCursor, readCursor } from "./cursors.ts";
 import { addEntry, noRows, type PrincipalName, writeRows } from "./index-entries.ts";
@@ -115,7 +115,7 @@ export class LogIndexer {
     } catch (error) {
       const { logger, instance } = this.#options;
       const known = isUnavailable(error); // the store has said so itself, once
-      if (!known) logger.error({ error: loggable(error), instance }, "the log could not be indexed; trying again");
+      if (!known) logger.error({ reason: loggable(error), instance }, "the log could not be indexed; trying again");
       return false;
     }
   }
@@ -194,7 +194,7 @@ export class LogIndexer {
       return (await this.#write(entries.slice(0, middle))) && (await this.#write(entries.slice(middle)));
     }
     logger.error(
-      { instance, index: only.index, error: loggable(error) },
+      { instance, index: only.index, reason: loggable(error) },
       "the store refuses an entry; the index goes on without it",
     );
     return store.transaction((q) => moveCursor(q, instance, only.index, only.index + 1));

@@ -1,8 +1,8 @@
 /** `postern store rebuild`: the index made anew from the logs. Freezes are not made from the logs and stay as they are. */
 
 import { readdir } from "node:fs/promises";
-import type { Logger } from "pino";
 import { systemClock } from "../base/clock.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { clearIndex } from "./cursors.ts";
 import type { PrincipalName } from "./index-entries.ts";
 import { type EntryReader, LogIndexer } from "./indexer.ts";

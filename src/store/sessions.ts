@@ -4,7 +4,11 @@ import { z } from "zod";
 import type { Queryable } from "./connection.ts";
 import { asRecordset, isoUtc, Timestamp } from "./row.ts";
 
-const Actor = z.object({ subject: z.string(), issuer: z.string().optional(), proof: z.string() });
+const Actor = z.object({
+  subject: z.string(),
+  issuer: z.string().optional(),
+  proof: z.enum(["verified", "asserted", "inferred"]),
+});
 
 const Session = z.object({
   id: z.string(),
@@ -12,7 +16,7 @@ const Session = z.object({
   logIndex: z.number(),
   openedAt: Timestamp,
   principalId: z.string(),
-  principalKind: z.string(),
+  principalKind: z.enum(["agent", "human"]),
   issuer: z.string(),
   subject: z.string(),
   actor: z.string(),
@@ -46,6 +50,8 @@ export interface SessionClose {
 
 /** What to look for; every member that is there must hold. */
 export interface SessionFilter {
+  /** One of these. */
+  readonly ids?: readonly string[] | undefined;
   /** Exactly this principal's id. */
   readonly principal?: string | undefined;
   readonly database?: string | undefined;
@@ -57,12 +63,6 @@ export interface SessionFilter {
   /** With at least one statement so decided. */
   readonly verdict?: string | undefined;
   readonly state?: "open" | "closed" | undefined;
-}
-
-/** A place in the list, the last session of the page before. */
-export interface SessionKey {
-  readonly openedAt: string;
-  readonly id: string;
 }
 
 const COLUMNS = `s.id, s.instance, s.log_index AS "logIndex", ${isoUtc("s.opened_at")} AS "openedAt",
@@ -106,12 +106,15 @@ export async function readSession(q: Queryable, id: string): Promise<Session | n
   return answer.rows.length === 0 ? null : Session.parse(answer.rows[0]);
 }
 
-/** Newest first, at most `limit`, those after `after` in that order. */
+/**
+ * Newest first by id (ids begin with the time, and a live session has its id before it is here), at most `limit`.
+ * @param before the last id of the page before.
+ */
 export async function searchSessions(
   q: Queryable,
   filter: SessionFilter,
   limit: number,
-  after?: SessionKey,
+  before?: string,
 ): Promise<Session[]> {
   const values: unknown[] = [];
   const conditions: string[] = [];
@@ -120,6 +123,7 @@ export async function searchSessions(
     values.push(value);
     conditions.push(condition(`$${values.length}`));
   };
+  add((p) => `s.id = ANY(${p})`, filter.ids);
   add((p) => `s.principal_id = ${p}`, filter.principal);
   add((p) => `s.database = ${p}`, filter.database);
   add((p) => `s.opened_at >= ${p}`, filter.since);
@@ -130,14 +134,11 @@ export async function searchSessions(
     filter.verdict,
   );
   if (filter.state !== undefined) conditions.push(`s.closed_at IS ${filter.state === "open" ? "" : "NOT "}NULL`);
-  if (after !== undefined) {
-    values.push(after.openedAt, after.id);
-    conditions.push(`(s.opened_at, s.id) < ($${values.length - 1}, $${values.length})`);
-  }
+  add((p) => `s.id < ${p}`, before);
   values.push(limit);
   const answer = await q.query(
     `SELECT ${COLUMNS} FROM postern.sessions s ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
-     ORDER BY s.opened_at DESC, s.id DESC LIMIT $${values.length}`,
+     ORDER BY s.id DESC LIMIT $${values.length}`,
     values,
   );
   return answer.rows.map((row) => Session.parse(row));

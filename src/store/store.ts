@@ -6,9 +6,9 @@
 import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
-import type { Logger } from "pino";
 import { GatewayError } from "../base/errors.ts";
 import type { Secret } from "../base/secret.ts";
+import type { Logger } from "../telemetry/log.ts";
 import {
   asQueryable,
   clientConfig,
@@ -226,7 +226,7 @@ export class Store {
     if (this.#state.phase === "closed") return error;
     if (this.#state.phase !== "down") {
       this.#logger.warn(
-        { error: loggable(error) },
+        { reason: loggable(error) },
         "control store is away: the audit log goes on, the index catches up later",
       );
     }

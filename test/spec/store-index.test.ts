@@ -456,13 +456,13 @@ describe("the search of sessions", () => {
 
   it("gives pages that leave out and repeat nothing", async () => {
     const seen: string[] = [];
-    let after: { openedAt: string; id: string } | undefined;
+    let before: string | undefined;
     for (;;) {
-      const page = await store.run((q) => searchSessions(q, {}, 1, after));
+      const page = await store.run((q) => searchSessions(q, {}, 1, before));
       const last = page.at(-1);
       if (last === undefined) break;
       seen.push(last.id);
-      after = last;
+      before = last.id;
     }
 
     expect(seen).toEqual(["ses_3", "ses_2", "ses_1"]);

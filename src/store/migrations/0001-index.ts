@@ -21,7 +21,7 @@ CREATE TABLE postern.gateways (
 );
 
 CREATE TABLE postern.sessions (
-  id text PRIMARY KEY,
+  id text COLLATE "C" PRIMARY KEY,
   instance text NOT NULL,
   log_index bigint NOT NULL,
   opened_at timestamptz NOT NULL,
@@ -44,10 +44,10 @@ CREATE TABLE postern.sessions (
   rows bigint,
   bytes bigint
 );
--- Pages of sessions go by (opened_at, id), newest first, with or without one of the two filters that people use most.
-CREATE INDEX sessions_by_time ON postern.sessions (opened_at, id);
-CREATE INDEX sessions_by_principal ON postern.sessions (principal_id, opened_at, id);
-CREATE INDEX sessions_by_database ON postern.sessions (database, opened_at, id);
+-- Pages of sessions go by id, newest first, with or without one of the filters that people use most.
+CREATE INDEX sessions_by_time ON postern.sessions (opened_at);
+CREATE INDEX sessions_by_principal ON postern.sessions (principal_id, id);
+CREATE INDEX sessions_by_database ON postern.sessions (database, id);
 CREATE INDEX sessions_open ON postern.sessions (instance) WHERE closed_at IS NULL;
 
 CREATE TABLE postern.statements (

@@ -1,0 +1,296 @@
+/**
+ * The HTTP API's contract: what each operation takes, gives and asks for, as schemas. Routes, OpenAPI document and console are
+ * made from it. Imports nothing of the gateway, so that the console can use it.
+ */
+
+import { z } from "zod";
+
+/** RFC 3339 in UTC. */
+const Time = z.string().meta({ format: "date-time" });
+const Count = z.int().nonnegative();
+
+export const Person = z.strictObject({
+  /** Stable id of the principal; what freeze and audit entries name. */
+  id: z.string(),
+  issuer: z.string(),
+  subject: z.string(),
+  groups: z.array(z.string()),
+  roles: z.array(z.enum(["reviewer", "auditor", "admin"])),
+  /** When the token ends; null: never. */
+  expiresAt: Time.nullable(),
+});
+
+export const Discovery = z.strictObject({
+  gateway: z.strictObject({ name: z.string(), version: z.string() }),
+  /** Who may sign tokens for this gateway. `clientId`: for logging in from a terminal. */
+  issuers: z.array(
+    z.strictObject({
+      url: z.string(),
+      kind: z.enum(["agent", "human"]),
+      audience: z.array(z.string()),
+      clientId: z.string().optional(),
+    }),
+  ),
+  listener: z.strictObject({ host: z.string(), port: z.int(), tls: z.boolean() }),
+  /** Only for a person who is logged in. */
+  databases: z.array(z.string()).optional(),
+});
+
+export const Database = z.strictObject({
+  name: z.string(),
+  environment: z.string(),
+  roles: z.array(z.string()),
+  defaultRole: z.string(),
+});
+
+export const Session = z.strictObject({
+  id: z.string(),
+  /** live: at this gateway now. open: not closed on record, at another gateway. */
+  state: z.enum(["live", "open", "closed"]),
+  /** What a live session does, in words; null for the others. */
+  activity: z.string().nullable(),
+  principal: z.strictObject({
+    id: z.string(),
+    kind: z.enum(["agent", "human"]),
+    issuer: z.string(),
+    subject: z.string(),
+    actor: z.string(),
+    actors: z.array(
+      z.strictObject({
+        subject: z.string(),
+        issuer: z.string().optional(),
+        proof: z.enum(["verified", "asserted", "inferred"]),
+      }),
+    ),
+  }),
+  database: z.string(),
+  role: z.string(),
+  clientAddress: z.string(),
+  via: z.string(),
+  applicationName: z.string().nullable(),
+  openedAt: Time,
+  closedAt: Time.nullable(),
+  closeReason: z.string().nullable(),
+  /** So far for a live session; null for an open one, whose numbers are told when it closes. */
+  statements: Count.nullable(),
+  rows: Count.nullable(),
+  bytes: Count.nullable(),
+  /** Gateway instance whose log has it, and the leaf of session.opened there; null until it is indexed. */
+  instance: z.string().nullable(),
+  logIndex: Count.nullable(),
+});
+
+export const SessionPage = z.strictObject({
+  sessions: z.array(Session),
+  /** `before` of the next page; null: this is the last. */
+  next: z.string().nullable(),
+  /** False while the control store is away: live sessions of this gateway only. */
+  complete: z.boolean(),
+});
+
+export const Statement = z.strictObject({
+  /** sessionSeq of its intent. */
+  seq: Count,
+  /** Leaf of its intent in the log of `instance`. */
+  logIndex: Count,
+  instance: z.string(),
+  decidedAt: Time,
+  class: z.string(),
+  verdict: z.string(),
+  /** Which text, not the text: that is in no part of the API. */
+  fingerprint: z.string().nullable(),
+  finishedAt: Time.nullable(),
+  outcome: z.string().nullable(),
+  sqlstate: z.string().nullable(),
+  rowsReturned: Count.nullable(),
+  rowsAffected: Count.nullable(),
+  bytes: Count.nullable(),
+  durationMs: z.number().nullable(),
+  /** committed, rolled_back; null while the transaction is open. */
+  transactionFate: z.string().nullable(),
+});
+
+export const StatementPage = z.strictObject({
+  statements: z.array(Statement),
+  /** `after` of the next page; null: this is the last for now. */
+  next: Count.nullable(),
+});
+
+export const FrozenPrincipal = z.strictObject({ id: z.string(), reason: z.string(), by: z.string(), at: Time });
+
+export const PrincipalState = z.strictObject({
+  id: z.string(),
+  state: z.enum(["frozen", "free"]),
+  /** False where it was so already. */
+  changed: z.boolean(),
+});
+
+/** RFC 9457. `type` is `urn:postern:problem:<code>`; the codes are in problem.ts. */
+export const Problem = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  /** The next step. */
+  hint: z.string().optional(),
+});
+
+const Reason = z.strictObject({ reason: z.string().trim().min(1).max(500) });
+const Id = z.strictObject({ id: z.string().min(1).max(4_000) });
+const Limit = z.coerce.number().int().min(1).max(200).default(50);
+const Name = z.string().min(1).max(4_000);
+const Instant = z.iso.datetime({ offset: true });
+const None = z.strictObject({});
+
+const SessionQuery = z.strictObject({
+  principal: Name.optional(),
+  database: Name.optional(),
+  /** Anywhere in the session's names and addresses; there is no SQL to look in. */
+  text: Name.optional(),
+  since: Instant.optional(),
+  until: Instant.optional(),
+  /** With at least one statement so decided. */
+  verdict: z.enum(["permitted", "refused"]).optional(),
+  /** open holds live ones too. */
+  state: z.enum(["live", "open", "closed"]).optional(),
+  before: z.string().min(1).max(100).optional(),
+  limit: Limit,
+});
+
+const StatementQuery = z.strictObject({
+  verdict: z.enum(["permitted", "refused"]).optional(),
+  class: Name.optional(),
+  after: z.coerce.number().int().nonnegative().optional(),
+  limit: Limit,
+});
+
+/** Who may ask. `reader`: auditor or admin. Agents' tokens open nothing here. */
+export type Access = "public" | "person" | "reader" | "admin";
+
+export interface Operation {
+  readonly id: string;
+  readonly method: "GET" | "POST";
+  /** As in OpenAPI: `{id}` is one percent-encoded segment. */
+  readonly path: string;
+  readonly access: Access;
+  readonly summary: string;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  /** JSON of a POST; a GET has none. */
+  readonly body: z.ZodObject;
+  readonly answer: z.ZodType;
+}
+
+/** All operations under /api/v1 but the description of themselves. */
+export const OPERATIONS = {
+  discovery: {
+    id: "discovery",
+    method: "GET",
+    path: "/api/v1/discovery",
+    access: "public",
+    summary: "What a client needs to log in and connect",
+    params: None,
+    query: None,
+    body: None,
+    answer: Discovery,
+  },
+  whoami: {
+    id: "whoami",
+    method: "GET",
+    path: "/api/v1/whoami",
+    access: "person",
+    summary: "Who the token says you are, and your roles here",
+    params: None,
+    query: None,
+    body: None,
+    answer: Person,
+  },
+  listDatabases: {
+    id: "listDatabases",
+    method: "GET",
+    path: "/api/v1/databases",
+    access: "reader",
+    summary: "The databases behind this gateway",
+    params: None,
+    query: None,
+    body: None,
+    answer: z.strictObject({ databases: z.array(Database) }),
+  },
+  listSessions: {
+    id: "listSessions",
+    method: "GET",
+    path: "/api/v1/sessions",
+    access: "reader",
+    summary: "Sessions, newest first: live at this gateway, and past at all",
+    params: None,
+    query: SessionQuery,
+    body: None,
+    answer: SessionPage,
+  },
+  readSession: {
+    id: "readSession",
+    method: "GET",
+    path: "/api/v1/sessions/{id}",
+    access: "reader",
+    summary: "One session",
+    params: Id,
+    query: None,
+    body: None,
+    answer: Session,
+  },
+  listStatements: {
+    id: "listStatements",
+    method: "GET",
+    path: "/api/v1/sessions/{id}/statements",
+    access: "reader",
+    summary: "The statements of a session in the order in which they were decided",
+    params: Id,
+    query: StatementQuery,
+    body: None,
+    answer: StatementPage,
+  },
+  killSession: {
+    id: "killSession",
+    method: "POST",
+    path: "/api/v1/sessions/{id}/kill",
+    access: "admin",
+    summary: "End a session that is live at this gateway",
+    params: Id,
+    query: None,
+    body: Reason,
+    answer: z.strictObject({ id: z.string(), killed: z.literal(true) }),
+  },
+  listPrincipals: {
+    id: "listPrincipals",
+    method: "GET",
+    path: "/api/v1/principals",
+    access: "reader",
+    summary: "The principals that are frozen",
+    params: None,
+    query: z.strictObject({ state: z.literal("frozen") }),
+    body: None,
+    answer: z.strictObject({ principals: z.array(FrozenPrincipal) }),
+  },
+  freezePrincipal: {
+    id: "freezePrincipal",
+    method: "POST",
+    path: "/api/v1/principals/{id}/freeze",
+    access: "admin",
+    summary: "End a principal's sessions and let it open none, at all gateways",
+    params: Id,
+    query: None,
+    body: Reason,
+    answer: PrincipalState,
+  },
+  unfreezePrincipal: {
+    id: "unfreezePrincipal",
+    method: "POST",
+    path: "/api/v1/principals/{id}/unfreeze",
+    access: "admin",
+    summary: "Let a frozen principal in again",
+    params: Id,
+    query: None,
+    body: Reason,
+    answer: PrincipalState,
+  },
+} as const satisfies Readonly<Record<string, Operation>>;
