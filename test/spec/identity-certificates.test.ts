@@ -8,10 +8,10 @@ import {
   ExtendedKeyUsageExtension,
   type Extension,
   type JsonGeneralNames,
-  type JsonNameParams,
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
+  type X509CertificateCreateParamsName,
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { type CryptoKey, generateKeyPair } from "jose";
@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 
 interface Shape {
-  readonly name?: string | JsonNameParams;
+  readonly name?: X509CertificateCreateParamsName;
   readonly names?: JsonGeneralNames;
   readonly ca?: boolean;
   /** null: the extension is absent. */
