@@ -22,6 +22,8 @@ export const TOKEN = {
 
 export type TokenKind = (typeof TOKEN)[keyof typeof TOKEN];
 
+type Quoting = "plain" | "escapes" | "bits";
+
 const SPACE = 1;
 const WORD_START = 2;
 const DIGIT = 4;
@@ -68,6 +70,11 @@ export class Lexer {
   end = 0;
   /** Deepest nesting of comments passed so far. */
   commentDepth = 0;
+  /**
+   * `'a' -- comment` newline `'b'` has been passed: one string to the server, two to libpg-query's scanner (it makes tokens of
+   * comments), and so to this lexer. Nobody writes it; what the two would make of the rest differs.
+   */
+  continuesBehindComment = false;
 
   constructor(text: Uint8Array, from = 0, to = text.length) {
     this.#text = text;
@@ -100,7 +107,7 @@ export class Lexer {
     const kind = this.#class(at);
     if ((kind & WORD_START) !== 0) return this.#word(at, byte);
     if ((kind & DIGIT) !== 0 || (byte === DOT && this.#isDigit(at + 1))) return this.#number(at);
-    if (byte === QUOTE) return this.#string(at + 1, false);
+    if (byte === QUOTE) return this.#string(at + 1, "plain");
     if (byte === DOUBLE_QUOTE) return this.#quotedIdentifier(at + 1);
     if (byte === DOLLAR) return this.#dollar(at);
     if ((kind & OPERATOR) !== 0) return this.#operator(at);
@@ -114,12 +121,12 @@ export class Lexer {
     const next = this.#byte(at + 1);
     const letter = first | 0x20;
     if (next === QUOTE) {
-      // e'' has backslash escapes; b'', x'' and n'' end at the next quote as any string does.
-      if (letter === 0x65) return this.#string(at + 2, true);
-      if (letter === 0x62 || letter === 0x78 || letter === 0x6e) return this.#string(at + 2, false);
+      // e'' has backslash escapes; b'' and x'' end at the first quote, doubled or not. n'' is the word n and a string.
+      if (letter === 0x65) return this.#string(at + 2, "escapes");
+      if (letter === 0x62 || letter === 0x78) return this.#string(at + 2, "bits");
     }
     if (letter === 0x75 && next === AMPERSAND) {
-      if (this.#byte(at + 2) === QUOTE) return this.#string(at + 3, false);
+      if (this.#byte(at + 2) === QUOTE) return this.#string(at + 3, "plain");
       if (this.#byte(at + 2) === DOUBLE_QUOTE) return this.#quotedIdentifier(at + 3);
     }
     this.#at = this.#wordEnd(at + 1);
@@ -165,10 +172,10 @@ export class Lexer {
   }
 
   /** @param from behind the opening quote. */
-  #string(from: number, escapes: boolean): TokenKind {
+  #string(from: number, quoting: Quoting): TokenKind {
     let at = from;
     for (;;) {
-      at = this.#closingQuote(at, escapes);
+      at = this.#closingQuote(at, quoting);
       const continued = this.#continuation(at);
       if (continued < 0) break;
       at = continued;
@@ -177,30 +184,36 @@ export class Lexer {
     return TOKEN.constant;
   }
 
-  /** @returns behind the quote that ends this part of a string; '' and, with escapes, \' do not end it. */
-  #closingQuote(from: number, escapes: boolean): number {
+  /** @returns behind the quote that ends this part of a string; '' does not end it but in bit strings, nor \' in e''. */
+  #closingQuote(from: number, quoting: Quoting): number {
     let at = from;
     while (at < this.#limit) {
       const byte = this.#byte(at);
-      if (byte === BACKSLASH && escapes) at += 2;
+      if (byte === BACKSLASH && quoting === "escapes") at += 2;
       else if (byte !== QUOTE) at++;
-      else if (this.#byte(at + 1) === QUOTE) at += 2;
+      else if (this.#byte(at + 1) === QUOTE && quoting !== "bits") at += 2;
       else return at + 1;
     }
     return this.#limit;
   }
 
-  /** A string goes on in the next quotes if only white space with a newline (and -- comments) lies between. @returns behind that quote, or -1. */
+  /** A string goes on in the next quotes if only white space with a newline lies between. @returns behind that quote, or -1. */
   #continuation(from: number): number {
     let newline = false;
+    let comment = false;
     let at = from;
     for (;;) {
       const byte = this.#byte(at);
-      if (byte === QUOTE) return newline ? at + 1 : -1;
+      if (byte === QUOTE && newline) {
+        if (comment) this.continuesBehindComment = true;
+        return comment ? -1 : at + 1;
+      }
       if (byte === NEWLINE || byte === RETURN) newline = true;
       if (this.#class(at) === SPACE) at++;
-      else if (byte === MINUS && this.#byte(at + 1) === MINUS) at = this.#lineEnd(at);
-      else return -1;
+      else if (byte === MINUS && this.#byte(at + 1) === MINUS) {
+        comment = true;
+        at = this.#lineEnd(at);
+      } else return -1;
     }
   }
 

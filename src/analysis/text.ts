@@ -10,12 +10,15 @@ const MAX_COMMENT_DEPTH = 32;
 /** Shown of a broken sequence, as PostgreSQL does: as many bytes as its first one promises. */
 const SEQUENCE_LENGTHS = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4] as const;
 
-const SLASH = 0x2f;
+const QUOTE = 0x27;
 const STAR = 0x2a;
+const MINUS = 0x2d;
+const SLASH = 0x2f;
 
 /**
  * Refuses NUL (the parser would cut the text there, the upstream would not), ill-formed UTF-8 (the parser would read other
- * characters than the upstream), texts over `maxBytes`, and deeply nested comments. Linear in the length.
+ * characters than the upstream), texts over `maxBytes`, deeply nested comments, and strings that the upstream and libpg-query read
+ * differently (lexer.ts, continuesBehindComment). Linear in the length.
  * @returns null for a text that may be parsed.
  */
 export function checkText(text: Uint8Array, maxBytes: number): ParseFailure | null {
@@ -24,27 +27,30 @@ export function checkText(text: Uint8Array, maxBytes: number): ParseFailure | nu
   }
   if (text.includes(0)) return refusal("22021", 'invalid byte sequence for encoding "UTF8": 0x00');
   if (!isUtf8(text)) return refusal("22021", `invalid byte sequence for encoding "UTF8": ${brokenSequence(text)}`);
-  if (hasNestedComments(text)) return refusal("54000", `comments are nested deeper than ${MAX_COMMENT_DEPTH} levels`);
-  return null;
+  return checkComments(text);
 }
 
 function refusal(sqlstate: string, message: string): ParseFailure {
   return { ok: false, sqlstate, message };
 }
 
-function hasNestedComments(text: Uint8Array): boolean {
-  if (!opensManyComments(text)) return false; // nearly every text: no need to find its tokens
+function checkComments(text: Uint8Array): ParseFailure | null {
+  const mayContinue = text.includes(QUOTE) && countPairs(text, MINUS, MINUS) > 0;
+  // Nearly every text is let go here, without finding its tokens.
+  if (!mayContinue && countPairs(text, SLASH, STAR) <= MAX_COMMENT_DEPTH) return null;
   const lexer = new Lexer(text);
   while (lexer.next() !== TOKEN.end);
-  return lexer.commentDepth > MAX_COMMENT_DEPTH;
+  if (lexer.continuesBehindComment) {
+    return refusal("0A000", "a string constant that goes on behind a comment cannot be judged");
+  }
+  if (lexer.commentDepth <= MAX_COMMENT_DEPTH) return null;
+  return refusal("54000", `comments are nested deeper than ${MAX_COMMENT_DEPTH} levels`);
 }
 
-function opensManyComments(text: Uint8Array): boolean {
+function countPairs(text: Uint8Array, first: number, second: number): number {
   let count = 0;
-  for (let at = text.indexOf(SLASH); at >= 0; at = text.indexOf(SLASH, at + 1)) {
-    if (text[at + 1] === STAR && ++count > MAX_COMMENT_DEPTH) return true;
-  }
-  return false;
+  for (let at = text.indexOf(first); at >= 0; at = text.indexOf(first, at + 1)) if (text[at + 1] === second) count++;
+  return count;
 }
 
 /** The first ill-formed sequence as PostgreSQL prints it: "0xe9 0x20 0x61". */
