@@ -74,7 +74,9 @@ async function ask<O extends Operation>(operation: O, context: Context): Promise
 async function limited<T>(answer: Promise<T>, ms: number): Promise<T> {
   const stop = new AbortController();
   const late = wait(ms, undefined, { signal: stop.signal, ref: false }).then(() => {
-    throw new HttpProblem("timeout", { hint: "Ask for less at once, or try again." });
+    throw new HttpProblem("timeout", {
+      hint: "What you asked for may still have been done: look before you ask again.",
+    });
   });
   late.catch(() => {});
   try {
@@ -117,17 +119,9 @@ async function jsonOf(context: Context): Promise<unknown> {
 /** What an error that a route or guard threw is to the client. */
 export function asProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (error instanceof GatewayError && error.code === "AUDIT_UNAVAILABLE") {
-    return new HttpProblem("audit-unavailable", {
-      cause: error,
-      hint: "Mend the disk of the data folder, then ask again.",
-    });
-  }
-  if (error instanceof GatewayError && error.code === "STORE_UNAVAILABLE") {
-    return new HttpProblem("store-unavailable", {
-      cause: error,
-      hint: "What is live can still be asked for; try again later.",
-    });
-  }
+  if (!(error instanceof GatewayError)) return new HttpProblem("internal", { cause: error });
+  const said = { detail: error.message, hint: error.hint, cause: error }; // made for clients: see base/errors.ts
+  if (error.code === "AUDIT_UNAVAILABLE") return new HttpProblem("audit-unavailable", said);
+  if (error.code === "STORE_UNAVAILABLE") return new HttpProblem("store-unavailable", said);
   return new HttpProblem("internal", { cause: error });
 }
