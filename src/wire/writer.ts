@@ -71,37 +71,43 @@ export class MessageWriter {
 
   int8(value: number): this {
     this.#range(value, -0x80, 0x7f);
-    this.#length = this.#buffer.writeInt8(value, this.#grow(1));
+    const at = this.#grow(1);
+    this.#length = this.#buffer.writeInt8(value, at);
     return this;
   }
 
   uint8(value: number): this {
     this.#range(value, 0, 0xff);
-    this.#length = this.#buffer.writeUInt8(value, this.#grow(1));
+    const at = this.#grow(1);
+    this.#length = this.#buffer.writeUInt8(value, at);
     return this;
   }
 
   int16(value: number): this {
     this.#range(value, -0x8000, 0x7fff);
-    this.#length = this.#buffer.writeInt16BE(value, this.#grow(2));
+    const at = this.#grow(2);
+    this.#length = this.#buffer.writeInt16BE(value, at);
     return this;
   }
 
   uint16(value: number): this {
     this.#range(value, 0, 0xffff);
-    this.#length = this.#buffer.writeUInt16BE(value, this.#grow(2));
+    const at = this.#grow(2);
+    this.#length = this.#buffer.writeUInt16BE(value, at);
     return this;
   }
 
   int32(value: number): this {
     this.#range(value, -0x8000_0000, 0x7fff_ffff);
-    this.#length = this.#buffer.writeInt32BE(value, this.#grow(4));
+    const at = this.#grow(4);
+    this.#length = this.#buffer.writeInt32BE(value, at);
     return this;
   }
 
   uint32(value: number): this {
     this.#range(value, 0, 0xffff_ffff);
-    this.#length = this.#buffer.writeUInt32BE(value, this.#grow(4));
+    const at = this.#grow(4);
+    this.#length = this.#buffer.writeUInt32BE(value, at);
     return this;
   }
 
@@ -133,7 +139,7 @@ export class MessageWriter {
     return bytes;
   }
 
-  /** Makes room for `more` bytes, and says where they go. */
+  /** Makes room for `more` bytes, and says where they go. Call it before #buffer is looked at: it may be another then. */
   #grow(more: number): number {
     const needed = this.#length + more;
     if (needed > this.#buffer.length) {
