@@ -46,7 +46,6 @@ const CANCEL_TIMEOUT_MS = 10_000;
 
 export class Gateway {
   readonly log: AuditLog;
-  readonly identity: Identity;
   readonly commitmentKey: Uint8Array;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -60,6 +59,7 @@ export class Gateway {
   readonly #stopping = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
   #config: Config;
+  #identity: Identity;
   #settling: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void) | undefined;
 
@@ -67,7 +67,7 @@ export class Gateway {
     this.#options = options;
     this.#config = options.config;
     this.log = options.log;
-    this.identity = options.identity;
+    this.#identity = options.identity;
     this.commitmentKey = options.commitmentKey;
     this.clock = options.clock;
     this.logger = options.logger;
@@ -89,8 +89,13 @@ export class Gateway {
   }
 
   /** New sessions get the new configuration; those that are open keep theirs, but for limits that are read at each use. */
-  reconfigure(config: Config): void {
+  reconfigure(config: Config, identity: Identity): void {
     this.#config = config;
+    this.#identity = identity;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
   }
 
   get stopping(): AbortSignal {

@@ -9,7 +9,7 @@ import type { Secret } from "../base/secret.ts";
 import type { CertificateConfig, IssuerConfig } from "../config/schema.ts";
 import { certificateMap, verifyCertificate } from "./certificate.ts";
 import { openidConfigurationUrl } from "./discovery.ts";
-import { KeyCache, type KeyCacheEvents } from "./key-cache.ts";
+import { type IssuerState, KeyCache, type KeyCacheEvents } from "./key-cache.ts";
 import type { Principal } from "./principal.ts";
 import { type TokenIssuer, verifyToken } from "./token.ts";
 
@@ -27,6 +27,8 @@ export interface Identity {
   verifyCertificate(der: Uint8Array): Principal;
   /** For OAUTHBEARER's error answer (RFC 7628, section 3.2.2). Both "" where no issuer has a discovery document. */
   oauthDiscovery(): { readonly openidConfiguration: string; readonly scope: string };
+  /** How each issuer's keys stand, in the configuration's order. */
+  issuerStates(): readonly { readonly url: string; readonly state: IssuerState }[];
   /** Fetches all keys again, now, in the background. */
   refresh(): void;
   /** Ends fetches and timers. */
@@ -50,6 +52,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     verifyToken: (token) => verifyToken(token, issuers, clock),
     verifyCertificate: (der) => verifyCertificate(der, certificates, clock),
     oauthDiscovery: () => discoveryOf(options.issuers),
+    issuerStates: () => [...issuers].map(([url, [first]]) => ({ url, state: first?.keys.state ?? "failed" })),
     refresh: () => {
       for (const keys of caches.values()) keys.start();
     },

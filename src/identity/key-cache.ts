@@ -33,6 +33,9 @@ export interface KeyCacheEvents {
   recovered(): void;
 }
 
+/** What can be said of an issuer without asking it. */
+export type IssuerState = "ok" | "stale" | "failed";
+
 export class KeyCache {
   readonly #issuer: IssuerConfig;
   readonly #clock: Clock;
@@ -82,6 +85,12 @@ export class KeyCache {
   async refresh(): Promise<void> {
     if (this.#attempt === null && this.#clock.monotonicMs() - this.#attemptedMs < COOLDOWN_MS) return;
     await this.#refreshNow();
+  }
+
+  /** `stale`: the last fetch failed, and the keys that are kept still serve. `failed`: no session can be verified. */
+  get state(): IssuerState {
+    if (this.#snapshot === null || this.#ageMs() > this.#issuer.jwksMaxAgeMs) return "failed";
+    return this.#failing ? "stale" : "ok";
   }
 
   /** Ends every wait; no fetch after it. */

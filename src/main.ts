@@ -1,0 +1,290 @@
+/** Wires the parts: configuration in, a running gateway out. Everything is started here, and stopped here in the opposite order. */
+
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AuditLog } from "./audit/log.ts";
+import { readEntries } from "./audit/read.ts";
+import { systemClock } from "./base/clock.ts";
+import { GatewayError } from "./base/errors.ts";
+import { configHash, diffConfig, formatChange } from "./config/diff.ts";
+import { loadConfig } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
+import { Gateway } from "./gateway/gateway.ts";
+import { admit } from "./gateway/open-session.ts";
+import { LATENCY_BOUNDS_MS } from "./gateway/statement-metrics.ts";
+import { databaseViews, issuerViews, readiness, sessionView } from "./gateway/view.ts";
+import { createHttpServer } from "./http/server.ts";
+import { createIdentity } from "./identity/identity.ts";
+import { principalId } from "./identity/principal.ts";
+import { type Listener, listen } from "./listener/listener.ts";
+import { type FreezeRegistry, openFreezeRegistry } from "./store/freeze-registry.ts";
+import { createIndexer } from "./store/indexer.ts";
+import { openStore } from "./store/store.ts";
+import { createLogger, type Logger, type LoggerOptions } from "./telemetry/log.ts";
+import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { VERSION } from "./version.ts";
+
+export interface RunOptions {
+  readonly configPath: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Where log lines go; standard output where absent. */
+  readonly logDestination?: LoggerOptions["destination"];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RunningGateway {
+  readonly addresses: { readonly wire: Address; readonly http: Address };
+  /** Resolves with the exit code when it has stopped. */
+  readonly closed: Promise<number>;
+  /** Graceful: sessions finish their statement. */
+  stop(reason: string): Promise<void>;
+  /** Reads the configuration again. @returns what changed, a line each. @throws {ConfigError}: the old one stays in force. */
+  reload(): Promise<string[]>;
+}
+
+const STOP_GRACE_MS = 30_000;
+
+/** @throws where the configuration, the log or a port do not allow a start; what was started by then is stopped again. */
+export async function runGateway(options: RunOptions): Promise<RunningGateway> {
+  const config = loadConfig(options.configPath, options.env);
+  const destination = options.logDestination;
+  const level = options.env["POSTERN_LOG_LEVEL"] === "debug" ? "debug" : "info";
+  const logger = createLogger({ level, ...(destination === undefined ? {} : { destination }) });
+  const stack = new AsyncDisposableStack_();
+  try {
+    return await start(options, config, logger, stack);
+  } catch (error) {
+    await stack.dispose();
+    throw error;
+  }
+}
+
+/** What must be undone, newest first. Node 20 has no AsyncDisposableStack. */
+class AsyncDisposableStack_ {
+  readonly #steps: (() => Promise<void> | void)[] = [];
+
+  defer(step: () => Promise<void> | void): void {
+    this.#steps.push(step);
+  }
+
+  async dispose(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+  }
+}
+
+async function start(
+  options: RunOptions,
+  config: Config,
+  logger: Logger,
+  stack: AsyncDisposableStack_,
+): Promise<RunningGateway> {
+  await mkdir(config.dataPath, { recursive: true, mode: 0o700 });
+  const metrics = createMetrics();
+  let counters: () => Record<string, number> = () => ({});
+  let stopReason = "stopped during start-up";
+  const log = await AuditLog.open({
+    folder: config.dataPath,
+    gatewayName: config.gateway.name,
+    clock: systemClock,
+    durability: config.audit.durability,
+    logger,
+    version: VERSION,
+    counters: () => counters(),
+    onFlush: (seconds) => metrics.auditFlushSeconds.observe(seconds),
+  });
+  stack.defer(() => log.close(stopReason));
+  recordConfig(log, "start", null, configHash(config), []);
+  const identityOf = ({ issuers, certificates }: Config) =>
+    createIdentity({ issuers, certificates, clock: systemClock, logger });
+  let identity = identityOf(config);
+  stack.defer(() => identity.close());
+  const store = await openStore(config.store.url, logger);
+  stack.defer(() => store.close());
+  const freezes = await openFreezeRegistry({
+    store,
+    path: join(config.dataPath, "freezes.json"),
+    logger,
+    clock: systemClock,
+  });
+  stack.defer(() => freezes.close());
+  const gateway = await Gateway.create({
+    config,
+    log,
+    identity,
+    isFrozen: (id) => freezes.isFrozen(id),
+    commitmentKey: await commitmentKey(join(config.dataPath, "keys", "commitment.key"), log),
+    clock: systemClock,
+    logger,
+    onRefused: (reason) => metrics.sessionsRefused.inc({ reason }),
+    onUpstreamError: (reason) => metrics.upstreamErrors.inc({ reason }),
+  });
+  counters = () => gatewayCounters(gateway);
+  stack.defer(followFreezes(freezes, gateway));
+  followMetrics(metrics, gateway, log, () => store.state.phase === "up");
+  stack.defer(startIndexer(config, log, store, logger));
+  let listener: Listener | null = null;
+  const http = await createHttpServer({
+    config: config.gateway.http,
+    identity: { verifyToken: (token) => gateway.identity.verifyToken(token) },
+    roles: rolesOf(gateway),
+    gateway: {
+      name: config.gateway.name,
+      version: VERSION,
+      instance: log.instance,
+      issuers: () => issuerViews(gateway.config),
+      listener: () => ({ host: listener?.host ?? "", port: listener?.port ?? 0, tls: config.gateway.tls !== "off" }),
+      databases: () => databaseViews(gateway.config),
+      liveSessions: () => gateway.sessions.map(sessionView),
+      kill: (id, reason) => gateway.kill(id, reason),
+      readiness: () => readiness(gateway, listener !== null),
+    },
+    freezes,
+    store,
+    record: (entry) => log.whenDurable(log.append(entry)),
+    renderMetrics: () => metrics.render(),
+    logger,
+    clock: systemClock,
+  });
+  stack.defer(() => http.close());
+  listener = await listen({
+    config: config.gateway,
+    logger,
+    onConnection: (socket, tls) => void admit(gateway, socket, tls),
+  });
+  const wirePort = listener;
+  stack.defer(() => wirePort.close());
+  stack.defer(() => gateway.stop(STOP_GRACE_MS));
+  const wire = { host: wirePort.host, port: wirePort.port };
+  logger.info({ wire, http: http.address, version: VERSION }, "the gateway is ready");
+
+  let current = config;
+  let stopped: Promise<void> | undefined;
+  let resolveClosed: (code: number) => void = () => {};
+  const closed = new Promise<number>((resolve) => {
+    resolveClosed = resolve;
+  });
+  return {
+    addresses: { wire, http: http.address },
+    closed,
+    stop: (reason) => {
+      stopReason = reason;
+      stopped ??= stack.dispose().then(() => resolveClosed(0));
+      return stopped;
+    },
+    reload: async () => {
+      const next = loadConfig(options.configPath, options.env);
+      const lines = diffConfig(current, next).map(formatChange);
+      if (lines.length > 0) recordConfig(log, "reload", configHash(current), configHash(next), lines);
+      current = next;
+      // New keys and conditions hold from the next connection on; sessions that are open keep their principal.
+      const before = identity;
+      identity = identityOf(next);
+      gateway.reconfigure(next, identity);
+      before.close();
+      wirePort.reloadTls(next.gateway.tls);
+      logger.info({ changed: lines }, "configuration reloaded");
+      return lines;
+    },
+  };
+}
+
+/** The values of changed keys are not repeated in the log: their paths are. */
+function recordConfig(
+  log: AuditLog,
+  actor: string,
+  before: string | null,
+  after: string,
+  lines: readonly string[],
+): void {
+  log.append({
+    type: "config.changed",
+    actor,
+    after,
+    ...(before === null ? {} : { before }),
+    ...(lines.length === 0 ? {} : { changed: lines.map((line) => line.slice(0, line.indexOf(":"))) }),
+  });
+  log.handOver();
+}
+
+/** The groups as the configuration has them at each request. */
+function rolesOf(gateway: Gateway): Config["roles"] {
+  return {
+    get reviewer() {
+      return gateway.config.roles.reviewer;
+    },
+    get auditor() {
+      return gateway.config.roles.auditor;
+    },
+    get admin() {
+      return gateway.config.roles.admin;
+    },
+  };
+}
+
+function gatewayCounters(gateway: Gateway): Record<string, number> {
+  let statements = 0;
+  for (const count of gateway.metrics.statements.values()) statements += count;
+  return { sessions: gateway.sessions.length, statements };
+}
+
+function followFreezes(freezes: FreezeRegistry, gateway: Gateway): () => void {
+  return freezes.onFrozen((freeze) => {
+    gateway.endPrincipal(freeze.principalId, freeze.reason);
+  });
+}
+
+function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeIsUp: () => boolean): void {
+  metrics.follow(gateway.metrics, LATENCY_BOUNDS_MS);
+  metrics.beforeRender(() => {
+    metrics.sessions.reset();
+    for (const session of gateway.sessions) metrics.sessions.inc({ state: session.activity });
+    metrics.auditLogLag.set(log.lag);
+    metrics.auditLogUp.set(log.state === "ok" ? 1 : 0);
+    metrics.storeUp.set(storeIsUp() ? 1 : 0);
+  });
+}
+
+function startIndexer(config: Config, log: AuditLog, store: Awaited<ReturnType<typeof openStore>>, logger: Logger) {
+  const ending = new AbortController();
+  const indexer = createIndexer({
+    store,
+    logFolder: join(config.dataPath, "log"),
+    instance: log.instance,
+    principalName: principalId,
+    logger,
+    clock: systemClock,
+    signal: ending.signal,
+    logSize: () => log.size,
+    readEntries,
+  });
+  return async () => {
+    ending.abort();
+    await indexer.done;
+  };
+}
+
+/**
+ * The secret from which sessions' salts are derived, made at the first start. Without it a commitment of the log can be
+ * checked by nobody, so a file that is there and unreadable stops the start rather than be replaced.
+ */
+async function commitmentKey(path: string, log: AuditLog): Promise<Uint8Array> {
+  try {
+    const key = Buffer.from((await readFile(path, "utf8")).trim(), "hex");
+    if (key.length === 32) return new Uint8Array(key);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOENT") throw error;
+    const key = randomBytes(32);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, `${key.toString("hex")}\n`, { mode: 0o600, flag: "wx" });
+    const vkey = createHash("sha256").update(key).digest("hex");
+    log.append({ type: "key.created", purpose: "commitments", algorithm: "HKDF-SHA256", vkey });
+    log.handOver();
+    return new Uint8Array(key);
+  }
+  throw new GatewayError("INTERNAL", `${path} is not a key of 32 bytes in hexadecimal`);
+}
