@@ -46,7 +46,7 @@ export const ENTRY_SHAPES = {
   },
   "statement.finished": {
     statement: "integer",
-    outcome: "completed|failed|cancelled|unknown",
+    outcome: "completed|failed|cancelled|skipped|unknown",
     sqlstate: "sqlstate?",
     rowsReturned: "integer",
     rowsAffected: "integer",

@@ -47,6 +47,11 @@ export function entryParts(entry: EntryBody): EntryParts {
   return { head, mid, tail: tail.join(",") };
 }
 
+/** The entry's canonical text, with what the log fills in. */
+export function entryText({ head, mid, tail }: EntryParts, seq: number, ts: string): string {
+  return `{${head}"seq":${seq},${mid}"ts":"${ts}",${tail}}`;
+}
+
 /** The error of an entry over MAX_ENTRY_BYTES. Nothing was written: the caller shortens its lists, or refuses the statement. */
 export function entryTooLong(bytes: number): GatewayError {
   return new GatewayError("STATEMENT_OVER_LIMIT", `an audit entry of ${bytes} bytes is over the limit of 65535`);

@@ -86,6 +86,10 @@ export class Journal {
     return this.#durable;
   }
 
+  get failed(): boolean {
+    return this.#failed;
+  }
+
   /** Whether the memory for entries that cannot be written is used up. */
   get full(): boolean {
     return this.#used > BACKLOG_BYTES;

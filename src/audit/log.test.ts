@@ -15,7 +15,13 @@ describe("an audit log that is open", () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it("has an entry in the journal's file once it is handed over, and says when it is on disk", async () => {
-    const log = await AuditLog.open({ folder, gatewayName: "gw", clock: systemClock, durability: "default", logger: quiet });
+    const log = await AuditLog.open({
+      folder,
+      gatewayName: "gw",
+      clock: systemClock,
+      durability: "default",
+      logger: quiet,
+    });
 
     const index = log.append({ type: "alarm.raised", name: "test", detail: "planted détail" });
     log.handOver();

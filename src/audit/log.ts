@@ -4,13 +4,16 @@
  * everything that would let a statement run throws AUDIT_UNAVAILABLE.
  */
 
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { unlink } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
 import { type EntryBody, entryParts, entryTooLong, MAX_ENTRY_BYTES } from "./entry.ts";
+import { journalFolderOf } from "./integrate.ts";
+import { IntegratorThread } from "./integrator-thread.ts";
 import { Journal } from "./journal.ts";
-import { SEGMENT_BYTES } from "./segment.ts";
+import { type OpenedFolder, openFolder } from "./open-folder.ts";
+import { openingEntries } from "./opening-entries.ts";
+import { listSegments, SEGMENT_BYTES } from "./segment.ts";
 import { Timestamps } from "./timestamp.ts";
 import { type Settled, Waiters } from "./waiters.ts";
 
@@ -47,6 +50,8 @@ export type LogState = "ok" | "failed";
 const FLUSH_AFTER_MS = 5;
 const PLACE_CHECK_MS = 50;
 const PROBE_MS = 250;
+/** A verifier takes more than 150 seconds without a sign of life for a gap. */
+const HEARTBEAT_MS = 60_000;
 
 /** What settles something already on record is taken even while the log has failed, so that it is there when the disk is. */
 const SETTLING: ReadonlySet<string> = new Set([
@@ -58,6 +63,7 @@ const SETTLING: ReadonlySet<string> = new Set([
 
 export class AuditLog {
   readonly #options: AuditLogOptions;
+  readonly #opened: OpenedFolder;
   readonly #journal: Journal;
   readonly #timestamps: Timestamps;
   readonly #waiters = new Waiters();
@@ -66,8 +72,12 @@ export class AuditLog {
   #turnScheduled = false;
   #flushTimer: NodeJS.Timeout | undefined;
   #probeTimer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #integrator: IntegratorThread | undefined;
   #failedSinceMs: number | undefined;
+  /** The first error of this failure. */
   #failure: unknown;
+  #integratorFailed = false;
   #checkedMs = 0;
   #closed = false;
 
@@ -76,23 +86,60 @@ export class AuditLog {
    * @throws {GatewayError} AUDIT_UNAVAILABLE where the folder is another process's, damaged, or cannot be written.
    */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
-    const folder = join(options.folder, "journal");
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const log = new AuditLog(options, 0, 0);
-    await log.#journal.start();
-    return log;
+    try {
+      const { folder, gatewayName, instance, clock } = options;
+      const opened = await openFolder(folder, gatewayName, instance, clock);
+      const log = new AuditLog(options, opened);
+      await log.#start();
+      return log;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new GatewayError("AUDIT_UNAVAILABLE", `the audit log cannot be opened: ${why}`, { cause });
+    }
   }
 
-  private constructor(options: AuditLogOptions, firstSeq: number, lastMicros: number) {
+  private constructor(options: AuditLogOptions, opened: OpenedFolder) {
     this.#options = options;
-    this.#timestamps = new Timestamps(options.clock, lastMicros);
+    this.#opened = opened;
+    this.#timestamps = new Timestamps(options.clock, opened.recovered.lastMicros);
     this.#journal = new Journal({
-      folder: join(options.folder, "journal"),
-      firstSeq,
+      folder: journalFolderOf(opened),
+      firstSeq: opened.recovered.size,
       segmentBytes: SEGMENT_BYTES,
-      onDurable: (size) => this.#waiters.settle(size),
+      onDurable: (size) => {
+        this.#integrator?.setDurable(size);
+        this.#waiters.settle(size);
+      },
       onFailure: (cause) => this.#onFailure(cause),
     });
+  }
+
+  async #start(): Promise<void> {
+    const { dataFolder, gatewayName, instance, recovered } = this.#opened;
+    try {
+      await this.#journal.start();
+      this.#integrator = await IntegratorThread.start(
+        { dataFolder, gatewayName, instance, sessions: recovered.sessionsAtTiles },
+        {
+          onFailed: (cause) => this.#onIntegratorFailed(cause),
+          onOk: () => {
+            this.#integratorFailed = false;
+          },
+          onRecorded: () => this.#beat(),
+        },
+      );
+      this.#integrator.setDurable(this.#journal.durable);
+      const version = this.#options.version ?? "unknown";
+      let last = 0;
+      for (const entry of openingEntries(this.#opened, version, process.version)) last = this.append(entry);
+      await this.whenDurable(last);
+    } catch (error) {
+      await this.#integrator?.terminate();
+      await this.#journal.close();
+      this.#opened.unlock();
+      throw error;
+    }
+    this.#heartbeat = setInterval(() => this.#integrator?.record(), HEARTBEAT_MS).unref();
   }
 
   /**
@@ -178,20 +225,39 @@ export class AuditLog {
 
   /** Entries that no checkpoint covers yet. */
   get lag(): number {
-    return this.#journal.next - this.#journal.durable;
+    return this.#journal.next - (this.#integrator?.integrated ?? 0);
+  }
+
+  /** The log's name: `<gateway name>/<instance>`. */
+  get origin(): string {
+    return this.#opened.origin;
+  }
+
+  /** Second part of the origin, and name of the log's folder in `<data>/log`. */
+  get instance(): string {
+    return this.#opened.instance;
   }
 
   /** Writes gateway.stopped and the last checkpoint, closes the log in the registry. Nothing can be appended after. */
   async close(reason: string): Promise<void> {
     if (this.#closed) return;
-    if (this.state === "ok") {
-      this.append({ type: "gateway.stopped", reason, counters: this.#options.counters?.() ?? {} });
-      this.handOver();
+    clearInterval(this.#heartbeat);
+    try {
+      if (this.state === "failed") throw this.#failure;
+      const last = this.append({ type: "gateway.stopped", reason, counters: this.#options.counters?.() ?? {} });
+      await this.whenDurable(last);
+      await this.#integrator?.close();
+      for (const { path } of await listSegments(journalFolderOf(this.#opened))) await unlink(path);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, "the audit log could not be closed: the next start recovers it");
+      await this.#integrator?.terminate();
+    } finally {
+      this.#closed = true;
+      clearTimeout(this.#flushTimer);
+      clearTimeout(this.#probeTimer);
+      await this.#journal.close();
+      this.#opened.unlock();
     }
-    this.#closed = true;
-    clearTimeout(this.#flushTimer);
-    clearTimeout(this.#probeTimer);
-    await this.#journal.close();
   }
 
   #append(head: string, mid: string, tail: string): number {
@@ -201,11 +267,11 @@ export class AuditLog {
     const appended = this.#journal.append(text, MAX_ENTRY_BYTES);
     if (!appended.ok) throw entryTooLong(appended.bytes);
     const backMs = this.#timestamps.takeStepMs();
-    if (backMs > 0) this.#appendAlarm({ type: "alarm.clock_stepped", backMs });
+    if (backMs > 0) this.#appendOwn({ type: "alarm.clock_stepped", backMs });
     return seq;
   }
 
-  #appendAlarm(entry: EntryBody): void {
+  #appendOwn(entry: EntryBody): void {
     const { head, mid, tail } = entryParts(entry);
     this.#append(head, mid, tail);
   }
@@ -272,18 +338,17 @@ export class AuditLog {
 
   #probeLater(): void {
     if (this.#closed) return;
-    this.#probeTimer = setTimeout(() => void this.#probe(), PROBE_MS);
+    this.#probeTimer = setTimeout(() => void this.#probe(), PROBE_MS).unref();
   }
 
   async #probe(): Promise<void> {
     try {
-      await this.#journal.recover();
-    } catch (cause) {
-      this.#failure = cause;
-      this.#probeLater();
-      return;
+      if (this.#journal.failed) await this.#journal.recover();
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, "the audit log still cannot be written");
     }
-    this.#recovered();
+    if (this.#journal.failed || this.#integratorFailed) this.#probeLater();
+    else this.#recovered();
   }
 
   #recovered(): void {
@@ -291,10 +356,24 @@ export class AuditLog {
     const reason = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
     this.#failedSinceMs = undefined;
     this.#failure = undefined;
-    this.#appendAlarm({ type: "alarm.log_interrupted", reason, seconds });
+    this.#appendOwn({ type: "alarm.log_interrupted", reason, seconds });
     this.#scheduleTurn();
     this.#options.logger.info({ seconds }, "the audit log is written again");
     this.#tellState("ok");
+  }
+
+  #onIntegratorFailed(cause: unknown): void {
+    this.#integratorFailed = true;
+    this.#onFailure(cause);
+  }
+
+  /** The registry has just noted how far the log is: the heartbeat notes how far the registry is. */
+  #beat(): void {
+    if (this.#closed || this.state === "failed" || this.#integrator === undefined) return;
+    const { size, root } = this.#integrator.registry;
+    const counters = this.#options.counters?.() ?? {};
+    this.append({ type: "gateway.heartbeat", counters, registry: { size, root } });
+    this.#scheduleTurn();
   }
 
   #tellState(state: LogState): void {

@@ -3,7 +3,7 @@
  * has no metadata to write. Knows names, creation and listing; what stands inside: frame.ts.
  */
 
-import { constants } from "node:fs";
+import { constants, readdirSync } from "node:fs";
 import { type FileHandle, open, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -28,7 +28,15 @@ export function sparePath(folder: string): string {
 
 /** The journal's segments, by first seq. */
 export async function listSegments(folder: string): Promise<readonly SegmentName[]> {
-  const names = await readdir(folder);
+  return segmentsOf(folder, await readdir(folder));
+}
+
+/** listSegments() for the integrator's thread. */
+export function listSegmentsSync(folder: string): readonly SegmentName[] {
+  return segmentsOf(folder, readdirSync(folder));
+}
+
+function segmentsOf(folder: string, names: readonly string[]): readonly SegmentName[] {
   return names
     .filter((name) => /^\d{16}\.seg$/.test(name))
     .sort()
