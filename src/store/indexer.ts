@@ -5,6 +5,7 @@
 
 import { join } from "node:path";
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
+import { readEntries } from "../audit/read.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { isRefusedValue, isUnavailable, loggable } from "./connection.ts";
@@ -31,15 +32,18 @@ export interface IndexerOptions {
   readonly clock: Clock;
   /** Ends the indexer. */
   readonly signal: AbortSignal;
-  /** Bounds what catching up costs the statements that run beside it. */
+  /** Bounds what catching up costs the statements that run beside it; less, down to a tenth, while this thread is busy. */
   readonly maxEntriesPerSecond?: number;
+  /** How busy this thread was since the last call, 0 to 1; the event loop's utilization where absent. */
+  readonly busy?: () => number;
   /** How long it sleeps at the end of the log; wake() ends the sleep. */
   readonly pollMs?: number;
   /** Entries that the log holds now, for the lag. */
   readonly logSize?: () => number;
   /** Called after each batch and each failed try: entries that are in the log and not in the store. Needs `logSize`. */
   readonly onLag?: (entries: number) => void;
-  readonly readEntries: EntryReader;
+  /** Src/audit/read.ts's where absent. */
+  readonly readEntries?: EntryReader;
 }
 
 export interface Indexer {
@@ -77,6 +81,7 @@ export class LogIndexer {
   readonly #options: IndexerOptions;
   readonly #folder: string;
   readonly #perSecond: number;
+  readonly #busy: () => number;
   readonly #readEntries: EntryReader;
   #sleep = new AbortController();
 
@@ -84,7 +89,8 @@ export class LogIndexer {
     this.#options = options;
     this.#folder = join(options.logFolder, options.instance);
     this.#perSecond = options.maxEntriesPerSecond ?? 5_000;
-    this.#readEntries = options.readEntries;
+    this.#readEntries = options.readEntries ?? readEntries;
+    this.#busy = options.busy ?? loopUtilization();
   }
 
   wake(): void {
@@ -133,19 +139,20 @@ export class LogIndexer {
 
   async #from(start: number, onBatch?: (next: number) => void): Promise<typeof ELSEWHERE | undefined> {
     const { clock, signal } = this.#options;
-    const beganMs = clock.monotonicMs();
+    let beganMs = clock.monotonicMs();
     let batch: LogEntry[] = [];
     let next = start;
     const flush = async (): Promise<boolean> => {
       if (!(await this.#write(batch))) return false;
+      const dueMs = beganMs + (batch.length * 1000) / this.#rate();
       next += batch.length;
       batch = [];
       this.next = next;
       this.#tellLag();
       onBatch?.(next);
-      const dueMs = beganMs + ((next - start) * 1000) / this.#perSecond;
       const aheadMs = dueMs - clock.monotonicMs();
       await (aheadMs > 1 ? this.#hold(aheadMs) : turn());
+      beganMs = clock.monotonicMs();
       return true;
     };
     for await (const entry of this.#readEntries(this.#folder, start)) {
@@ -200,6 +207,11 @@ export class LogIndexer {
     return store.transaction((q) => moveCursor(q, instance, only.index, only.index + 1));
   }
 
+  /** Statements come first: what the thread is busy with is left to it, but for a tenth. */
+  #rate(): number {
+    return this.#perSecond * Math.max(0.1, 1 - this.#busy());
+  }
+
   #warnIfAhead(next: number): void {
     const { logSize, logger, instance } = this.#options;
     const size = logSize?.();
@@ -224,4 +236,15 @@ export class LogIndexer {
   async #hold(ms: number): Promise<void> {
     await wait(ms, undefined, { signal: this.#options.signal, ref: false }).catch(() => {});
   }
+}
+
+/** Share of the time since the last call that the event loop was not waiting. */
+function loopUtilization(): () => number {
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    return utilization;
+  };
 }

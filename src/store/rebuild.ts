@@ -16,7 +16,7 @@ export interface RebuildOptions {
   readonly logger: Logger;
   readonly onProgress?: (progress: RebuildProgress) => void;
   readonly signal?: AbortSignal;
-  readonly readEntries: EntryReader;
+  readonly readEntries?: EntryReader;
 }
 
 /** `entries`: read so far of the log of `instance`; `logs` of them are there, this is number `log`, counted from 1. */

@@ -323,6 +323,18 @@ describe("the rate of the index", () => {
     // The last batch is not waited for.
     expect((log.entries.length - 256) / seconds).toBeLessThan(4_000);
   });
+
+  it("falls to a tenth while the thread is busy with statements", async () => {
+    const log = manySessions();
+    const { store } = await newStore();
+    const begun = performance.now();
+
+    await indexAll(store, log, { maxEntriesPerSecond: 40_000, busy: () => 1 });
+
+    const seconds = (performance.now() - begun) / 1000;
+    await store.close();
+    expect((log.entries.length - 256) / seconds).toBeLessThan(4_000);
+  });
 });
 
 describe("a rebuild of the store", () => {
