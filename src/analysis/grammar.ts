@@ -14,16 +14,18 @@ export const MAJORS: readonly Major[] = [15, 16, 17, 18];
 export type GrammarOutcome = { readonly ok: true; readonly tree: unknown } | ParseFailure;
 
 export class Grammar {
+  readonly #major: Major;
   readonly #module: LibpgQueryModule;
 
-  private constructor(module: LibpgQueryModule) {
+  private constructor(major: Major, module: LibpgQueryModule) {
+    this.#major = major;
     this.#module = module;
   }
 
   static async load(major: Major): Promise<Grammar> {
     const { default: load } = await importModule(major);
     // What the C library prints is about its own trouble and could quote the text: nowhere.
-    return new Grammar(await load({ print: () => {}, printErr: () => {} }));
+    return new Grammar(major, await load({ print: () => {}, printErr: () => {} }));
   }
 
   /**
@@ -49,7 +51,7 @@ export class Grammar {
   #failure(error: number): ParseFailure {
     const message = this.#textAt(this.#pointerAt(error));
     const position = this.#pointerAt(error + 16);
-    const sqlstate = sqlstateOf(message, this.#textAt(this.#pointerAt(error + 8)));
+    const sqlstate = sqlstateOf(message, this.#textAt(this.#pointerAt(error + 8)), this.#major);
     return position > 0 ? { ok: false, sqlstate, message, position } : { ok: false, sqlstate, message };
   }
 
