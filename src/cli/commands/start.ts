@@ -1,0 +1,73 @@
+/** `postern start`: the gateway in the foreground, and the signals that stop and reload it. */
+
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { Option } from "commander";
+import { checkConfig } from "../../config/load.ts";
+import { ConfigError } from "../../config/problems.ts";
+import type { RunningGateway } from "../../main.ts";
+import { type ConfigOptions, configOption, examples } from "../command-options.ts";
+import type { CliContext } from "../context.ts";
+import { note } from "../output.ts";
+
+interface StartOptions extends ConfigOptions {
+  readonly logLevel: "info" | "debug";
+}
+
+export function addStart(program: Command, context: CliContext, exit: (status: number) => void): void {
+  const command = program
+    .command("start")
+    .summary("run the gateway")
+    .description(
+      "Runs the gateway in the foreground, its log as JSON lines on standard output. TERM and INT stop it: sessions finish their " +
+        "statement. A second one stops it at once. HUP reads the configuration and the certificates again.",
+    )
+    .addOption(configOption(context.env))
+    .addOption(new Option("--log-level <level>", "how much is logged").choices(["info", "debug"]).default("info"))
+    .action(async (options: StartOptions) => exit(await start(context, options)));
+  examples(command, [["postern start --config /etc/postern/postern.yaml", "as a service would"]]);
+}
+
+async function start(context: CliContext, options: StartOptions): Promise<number> {
+  const configPath = resolve(context.cwd, options.config);
+  for (const { severity, message, path } of checkConfig(configPath, context.env).problems) {
+    if (severity === "warning") note(context, `warning: ${path}: ${message}`);
+  }
+  const { runGateway } = await import("../../main.ts"); // here, so that other commands start without the gateway's parts
+  const env = { ...context.env, POSTERN_LOG_LEVEL: options.logLevel };
+  const running = await runGateway({ configPath, env });
+  const release = followSignals(context, running);
+  try {
+    return await running.closed;
+  } finally {
+    release();
+  }
+}
+
+/** Exit status of a process that a signal ended at once: 128 and the signal's number, as shells have it. */
+const INTERRUPTED = 130;
+
+function followSignals(context: CliContext, running: RunningGateway): () => void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(INTERRUPTED);
+    stopping = true;
+    running.stop(signal).catch((error: unknown) => {
+      note(context, `the gateway did not stop in order: ${String(error)}`);
+      process.exit(1);
+    });
+  };
+  const reload = (): void => {
+    // What changed is in the log; here is only what kept it from being read.
+    running
+      .reload()
+      .catch((error: unknown) => note(context, `not reloaded, the old configuration stays: ${reason(error)}`));
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+  return () => void process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", reload);
+}
+
+function reason(error: unknown): string {
+  if (error instanceof ConfigError) return `\n${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}
