@@ -78,6 +78,8 @@ export interface StartOptions {
   readonly port?: number | undefined;
   /** Removed when the server has ended, however it ends, unless a file `keep` is in it. For data that nobody needs again. */
   readonly removeFolder?: string;
+  /** Runs as this user, who owns the data; where absent as {@link serverOwner}. */
+  readonly owner?: ReturnType<typeof serverOwner>;
 }
 
 export interface RunningPostgres {
@@ -93,6 +95,9 @@ export interface RunningPostgres {
    */
   stop(how?: "fast" | "immediate"): Promise<void>;
 }
+
+/** Another server runs on this data folder. */
+export class DataInUse extends PostgresFailed {}
 
 /** The port was free when we looked and taken when the server did: start again with another. */
 export class PortTaken extends PostgresFailed {}
@@ -125,9 +130,9 @@ export async function startServer(options: StartOptions): Promise<RunningPostgre
       "-c",
       "unix_socket_directories=",
     ],
-    owner: serverOwner(),
+    owner: options.owner ?? serverOwner(),
     outputFd: log.fd,
-    ...(options.removeFolder === undefined ? {} : { removeFolder: options.removeFolder }),
+    removeFolder: options.removeFolder,
   });
   try {
     await untilReady(server, options.dataPath);
@@ -135,6 +140,9 @@ export async function startServer(options: StartOptions): Promise<RunningPostgre
   } catch (cause) {
     const said = await tail(log, size);
     if (/Address already in use/.test(said)) throw new PortTaken(`port ${port} is taken`, { cause });
+    if (/lock file "postmaster.pid" already exists|pre-existing shared memory block/.test(said)) {
+      throw new DataInUse(`another server runs on ${options.dataPath}`, { cause });
+    }
     throw new PostgresFailed(`PostgreSQL did not start: ${said}`, { cause });
   } finally {
     await log.close();

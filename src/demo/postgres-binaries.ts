@@ -4,7 +4,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { constants } from "node:fs";
+import { constants, rmSync } from "node:fs";
 import { access, chmod, cp, lstat, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -26,8 +26,6 @@ export interface PostgresBinaries {
   readonly version: string;
   readonly initdb: string;
   readonly postgres: string;
-  /** A private copy that ends with its user: the one who asked removes it. Undefined where node_modules itself serves. */
-  readonly temporaryFolder: string | undefined;
 }
 
 /** Why there is no PostgreSQL to start; the message tells what to do. */
@@ -41,26 +39,25 @@ export function platformPackage(platform: string = process.platform, arch: strin
 }
 
 /**
- * The binaries of an npm package, with their libraries' links made and readable by the server's user.
- * @param packageName as in package.json. @throws {PostgresMissing} when it is not installed or does not run here.
+ * The binaries of an npm package, with their libraries' links made, runnable by the server's user.
+ * @param copyFolder where a copy is made (and found the next time) if that user cannot reach node_modules, or the links
+ * cannot be made in it. Without it the copy is temporary and goes with this process.
+ * @throws {PostgresMissing} when the package is not installed or does not run here.
  */
-export async function findBinaries(packageName: string): Promise<PostgresBinaries> {
+export async function findBinaries(packageName: string, copyFolder?: string): Promise<PostgresBinaries> {
   const native = nativeFolder(packageName);
-  await makeLinks(native).catch(() => undefined); // a read-only node_modules: the copy below gets them
-  const inPlace = await tryBinaries(join(native, "bin"), undefined);
+  await makeLinks(native, dirname(native)).catch(() => undefined); // a read-only node_modules: the copy gets them
+  const inPlace = await tryBinaries(join(native, "bin"));
   if (typeof inPlace !== "string") return inPlace;
-  const copy = await copyNative(native);
-  const copied = await tryBinaries(join(copy, "native", "bin"), copy);
+  const copied = await copiedBinaries(native, copyFolder ?? (await temporaryFolder()));
   if (typeof copied !== "string") return copied;
-  await rm(copy, { recursive: true, force: true });
-  throw new PostgresMissing(
-    `PostgreSQL from ${packageName} does not run on this machine: ${copied}. It needs ${process.platform === "linux" ? "a glibc-based Linux (not Alpine)" : "this system's usual libraries"}.`,
-  );
+  const needs = process.platform === "linux" ? "a Linux with glibc (not Alpine)" : "this system's usual libraries";
+  throw new PostgresMissing(`PostgreSQL from ${packageName} does not run here; it needs ${needs}. It said: ${copied}`);
 }
 
 /** Binaries that the system's own packages brought. @param folder for example /usr/lib/postgresql/15/bin. */
 export async function systemBinaries(folder: string): Promise<PostgresBinaries> {
-  const found = await tryBinaries(folder, undefined);
+  const found = await tryBinaries(folder);
   if (typeof found === "string") throw new PostgresMissing(`PostgreSQL in ${folder} does not run: ${found}`);
   return found;
 }
@@ -77,24 +74,23 @@ function nativeFolder(packageName: string): string {
 }
 
 /** The binaries, or in words why they do not run (as the server's user: that user's way to them is part of the question). */
-async function tryBinaries(bin: string, temporaryFolder: string | undefined): Promise<PostgresBinaries | string> {
+async function tryBinaries(bin: string): Promise<PostgresBinaries | string> {
   const postgres = join(bin, "postgres");
   try {
     const { stdout } = await run(postgres, ["--version"], { ...serverOwner(), cwd: "/", env: { LC_ALL: "C" } });
     const version = /\d+\.\d+/.exec(stdout)?.[0];
     if (version === undefined) return "it does not tell its version";
-    return { version, initdb: join(bin, "initdb"), postgres, temporaryFolder };
+    return { version, initdb: join(bin, "initdb"), postgres };
   } catch (error) {
-    return error instanceof Error ? (error.message.split("\n").slice(0, 2).join(" ") ?? "unknown") : String(error);
+    return error instanceof Error ? error.message.split("\n").slice(0, 2).join(" ") : String(error);
   }
 }
 
 const Links = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /** npm packages hold no symbolic links: the package lists them, and its install script, which may not have run, makes them. */
-async function makeLinks(native: string): Promise<void> {
+async function makeLinks(native: string, root: string): Promise<void> {
   const listed = Links.parse(JSON.parse(await readFile(join(native, "pg-symlinks.json"), "utf8")));
-  const root = dirname(native);
   for (const { source, target } of listed) {
     const path = join(root, target);
     if (await exists(path)) continue;
@@ -111,20 +107,38 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function copyNative(native: string): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), "postern-bin-"));
+/** Goes with this process, unless that is killed. */
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "postern-bin-"));
+  await chmod(folder, 0o755);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The binaries of a copy in `folder`, made where it is missing or of another version. */
+async function copiedBinaries(native: string, folder: string): Promise<PostgresBinaries | string> {
+  const { version } = Package.parse(JSON.parse(await readFile(join(dirname(native), "package.json"), "utf8")));
+  const copy = join(folder, `binaries-${version}`);
+  const bin = join(copy, "native", "bin");
+  const kept = await tryBinaries(bin);
+  if (typeof kept !== "string") return kept;
+  await rm(copy, { recursive: true, force: true });
   await cp(native, join(copy, "native"), { recursive: true, verbatimSymlinks: true });
-  const files = await readdir(join(copy, "native"), { recursive: true, withFileTypes: true });
-  await chmod(copy, 0o755);
-  for (const file of files) {
-    // A clone made under a strict umask is closed to the server's user; the copy is open to read.
-    if (!file.isSymbolicLink())
-      await chmod(
-        join(file.parentPath, file.name),
-        file.isDirectory() || basename(file.parentPath) === "bin" ? 0o755 : 0o644,
-      );
+  await makeLinks(join(copy, "native"), copy);
+  await openToRead(copy);
+  return tryBinaries(bin);
+}
+
+const Package = z.object({ version: z.string() });
+
+/** A clone made under a strict umask is closed to the server's user; its copy is not. */
+async function openToRead(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const file of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (file.isSymbolicLink()) continue;
+    const isProgram = file.isDirectory() || basename(file.parentPath) === "bin";
+    await chmod(join(file.parentPath, file.name), isProgram ? 0o755 : 0o644);
   }
-  return copy;
 }
 
 /** Whether the server's user can reach and enter `folder`, which exists: each parent must let it through. */

@@ -27,7 +27,7 @@ export interface SuperviseOptions {
   readonly command: string;
   readonly args: readonly string[];
   /** Removed, with what is in it, when the command has ended; unless a file named `keep` is in it then. */
-  readonly removeFolder?: string;
+  readonly removeFolder?: string | undefined;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly env?: Readonly<Record<string, string>>;
   /** Open file descriptor that takes standard output and standard error. */

@@ -20,8 +20,8 @@ import type { UpstreamTarget } from "./target.ts";
 
 export interface UpstreamConnection {
   /**
-   * Paused, without a listener of ours: attach yours (`error` too) before you next give up the thread, then resume. What the
-   * server has said since its ReadyForQuery waits in it.
+   * Paused: attach your listeners and resume. What the server has said since its ReadyForQuery waits in it. One listener of
+   * ours stays, which does nothing, so that an error before yours is attached ends no process: look at `destroyed` then.
    */
   readonly socket: Socket | TLSSocket;
   /** What the server reported, by name: `server_version`, `TimeZone`, … The caller's. */
@@ -65,6 +65,7 @@ export async function connectUpstream(
       socket.write(encoded((writer) => encodeStartupMessage(writer, { minor: 0, parameters })));
       const early = await authenticate(reader, socket, target);
       const connection = { socket, ...(await untilReady(reader, target, early)) };
+      socket.on("error", () => undefined);
       reader.release();
       return connection;
     } catch (error) {
