@@ -1,6 +1,7 @@
 /**
  * The HTTP API's contract: what each operation takes, gives and asks for, as schemas. Routes, OpenAPI document and console are
- * made from it. Imports nothing of the gateway, so that the console can use it.
+ * made from it. Imports nothing of the gateway, so that the console can use it. What is sent is strict; what is answered may have
+ * more members one day, and an older client lets them pass.
  */
 
 import { z } from "zod";
@@ -9,7 +10,7 @@ import { z } from "zod";
 const Time = z.string().meta({ format: "date-time" });
 const Count = z.int().nonnegative();
 
-export const Person = z.strictObject({
+export const Person = z.object({
   /** Stable id of the principal; what freeze and audit entries name. */
   id: z.string(),
   issuer: z.string(),
@@ -20,43 +21,43 @@ export const Person = z.strictObject({
   expiresAt: Time.nullable(),
 });
 
-export const Discovery = z.strictObject({
-  gateway: z.strictObject({ name: z.string(), version: z.string() }),
+export const Discovery = z.object({
+  gateway: z.object({ name: z.string(), version: z.string() }),
   /** Who may sign tokens for this gateway. `clientId`: for logging in from a terminal. */
   issuers: z.array(
-    z.strictObject({
+    z.object({
       url: z.string(),
       kind: z.enum(["agent", "human"]),
       audience: z.array(z.string()),
       clientId: z.string().optional(),
     }),
   ),
-  listener: z.strictObject({ host: z.string(), port: z.int(), tls: z.boolean() }),
+  listener: z.object({ host: z.string(), port: z.int(), tls: z.boolean() }),
   /** Only for a person who is logged in. */
   databases: z.array(z.string()).optional(),
 });
 
-export const Database = z.strictObject({
+export const Database = z.object({
   name: z.string(),
   environment: z.string(),
   roles: z.array(z.string()),
   defaultRole: z.string(),
 });
 
-export const Session = z.strictObject({
+export const Session = z.object({
   id: z.string(),
   /** live: at this gateway now. open: not closed on record, at another gateway. */
   state: z.enum(["live", "open", "closed"]),
   /** What a live session does, in words; null for the others. */
   activity: z.string().nullable(),
-  principal: z.strictObject({
+  principal: z.object({
     id: z.string(),
     kind: z.enum(["agent", "human"]),
     issuer: z.string(),
     subject: z.string(),
     actor: z.string(),
     actors: z.array(
-      z.strictObject({
+      z.object({
         subject: z.string(),
         issuer: z.string().optional(),
         proof: z.enum(["verified", "asserted", "inferred"]),
@@ -80,7 +81,7 @@ export const Session = z.strictObject({
   logIndex: Count.nullable(),
 });
 
-export const SessionPage = z.strictObject({
+export const SessionPage = z.object({
   sessions: z.array(Session),
   /** `before` of the next page; null: this is the last. */
   next: z.string().nullable(),
@@ -88,7 +89,7 @@ export const SessionPage = z.strictObject({
   complete: z.boolean(),
 });
 
-export const Statement = z.strictObject({
+export const Statement = z.object({
   /** sessionSeq of its intent. */
   seq: Count,
   /** Leaf of its intent in the log of `instance`. */
@@ -110,15 +111,15 @@ export const Statement = z.strictObject({
   transactionFate: z.string().nullable(),
 });
 
-export const StatementPage = z.strictObject({
+export const StatementPage = z.object({
   statements: z.array(Statement),
   /** `after` of the next page; null: this is the last for now. */
   next: Count.nullable(),
 });
 
-export const FrozenPrincipal = z.strictObject({ id: z.string(), reason: z.string(), by: z.string(), at: Time });
+export const FrozenPrincipal = z.object({ id: z.string(), reason: z.string(), by: z.string(), at: Time });
 
-export const PrincipalState = z.strictObject({
+export const PrincipalState = z.object({
   id: z.string(),
   state: z.enum(["frozen", "free"]),
   /** False where it was so already. */
@@ -126,8 +127,9 @@ export const PrincipalState = z.strictObject({
 });
 
 /** RFC 9457. `type` is `urn:postern:problem:<code>`; the codes are in problem.ts. */
-export const Problem = z.strictObject({
+export const Problem = z.object({
   type: z.string(),
+  code: z.string(),
   title: z.string(),
   status: z.int(),
   detail: z.string().optional(),
@@ -135,10 +137,14 @@ export const Problem = z.strictObject({
   hint: z.string().optional(),
 });
 
-const Reason = z.strictObject({ reason: z.string().trim().min(1).max(500) });
-const Id = z.strictObject({ id: z.string().min(1).max(4_000) });
+/** Text that canonical JSON and PostgreSQL can hold: no NUL, no lone surrogate. */
+const Text = z
+  .string()
+  .refine((text) => !text.includes("\0") && text.isWellFormed(), "it has a NUL or a lone surrogate");
+const Reason = z.strictObject({ reason: Text.trim().min(1).max(500) });
+const Id = z.strictObject({ id: Text.min(1).max(4_000) });
 const Limit = z.coerce.number().int().min(1).max(200).default(50);
-const Name = z.string().min(1).max(4_000);
+const Name = Text.min(1).max(4_000);
 const Instant = z.iso.datetime({ offset: true });
 const None = z.strictObject({});
 
@@ -153,7 +159,7 @@ const SessionQuery = z.strictObject({
   verdict: z.enum(["permitted", "refused"]).optional(),
   /** open holds live ones too. */
   state: z.enum(["live", "open", "closed"]).optional(),
-  before: z.string().min(1).max(100).optional(),
+  before: Text.min(1).max(100).optional(),
   limit: Limit,
 });
 
@@ -214,7 +220,7 @@ export const OPERATIONS = {
     params: None,
     query: None,
     body: None,
-    answer: z.strictObject({ databases: z.array(Database) }),
+    answer: z.object({ databases: z.array(Database) }),
   },
   listSessions: {
     id: "listSessions",
@@ -258,7 +264,7 @@ export const OPERATIONS = {
     params: Id,
     query: None,
     body: Reason,
-    answer: z.strictObject({ id: z.string(), killed: z.literal(true) }),
+    answer: z.object({ id: z.string(), killed: z.literal(true) }),
   },
   listPrincipals: {
     id: "listPrincipals",
@@ -269,7 +275,7 @@ export const OPERATIONS = {
     params: None,
     query: z.strictObject({ state: z.literal("frozen") }),
     body: None,
-    answer: z.strictObject({ principals: z.array(FrozenPrincipal) }),
+    answer: z.object({ principals: z.array(FrozenPrincipal) }),
   },
   freezePrincipal: {
     id: "freezePrincipal",

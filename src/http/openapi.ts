@@ -26,7 +26,7 @@ export function openApiDocument(version: string): Schema {
     paths: Object.fromEntries(paths),
     components: {
       securitySchemes: { person: { type: "http", scheme: "bearer", description: "A token of an issuer of people" } },
-      schemas: { Problem: schemaOf(Problem, "output") },
+      schemas: { Problem: schemaOf(Problem, "input") },
     },
   };
 }
@@ -43,7 +43,7 @@ function describe(operation: Operation): Schema {
       ? {}
       : { requestBody: { required: true, content: json(schemaOf(operation.body, "input")) } }),
     responses: {
-      200: { description: "Done", content: json(schemaOf(operation.answer, "output")) },
+      200: { description: "Done", content: json(schemaOf(operation.answer, "input")) },
       default: {
         description: "Refused (RFC 9457)",
         content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },

@@ -52,7 +52,7 @@ export class HttpProblem extends Error {
 export function problemResponse(problem: HttpProblem): Response {
   const { status, title } = PROBLEMS[problem.code];
   const { detail, hint, headers } = problem.options;
-  const body = { type: `urn:postern:problem:${problem.code}`, title, status, detail, hint };
+  const body = { type: `urn:postern:problem:${problem.code}`, code: problem.code, title, status, detail, hint };
   return new Response(`${JSON.stringify(body)}\n`, {
     status,
     headers: { ...headers, "Content-Type": "application/problem+json" },

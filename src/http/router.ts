@@ -7,6 +7,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import { GatewayError } from "../base/errors.ts";
+import { isRefusedValue } from "../store/connection.ts";
 import { authenticate, type Caller, type Door } from "./authenticate.ts";
 import type { Access, Operation } from "./contract.ts";
 import { HttpProblem } from "./problem.ts";
@@ -119,6 +120,8 @@ async function jsonOf(context: Context): Promise<unknown> {
 /** What an error that a route or guard threw is to the client. */
 export function asProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
+  if (isRefusedValue(error))
+    return new HttpProblem("bad-request", { detail: "A value is out of range.", cause: error });
   if (!(error instanceof GatewayError)) return new HttpProblem("internal", { cause: error });
   const said = { detail: error.message, hint: error.hint, cause: error }; // made for clients: see base/errors.ts
   if (error.code === "AUDIT_UNAVAILABLE") return new HttpProblem("audit-unavailable", said);

@@ -13,7 +13,7 @@ import { OPERATIONS } from "./contract.ts";
 import { checkHost, checkOrigin, RateLimit, secure } from "./guard.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { HttpLimits, HttpServerOptions } from "./parts.ts";
-import { HttpProblem, problemResponse } from "./problem.ts";
+import { HttpProblem, PROBLEMS, problemResponse } from "./problem.ts";
 import { asProblem, Router } from "./router.ts";
 import { addDatabases } from "./routes/databases.ts";
 import { addDiscovery } from "./routes/discovery.ts";
@@ -41,7 +41,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const limits = { ...LIMITS, ...options.limits };
   const app = createApp(options, limits);
   const server = createServer(
-    { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, maxHeaderSize: HEADER_BYTES },
+    {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: HEADER_BYTES,
+    },
     getRequestListener(app.fetch),
   );
   server.maxConnections = limits.connections;
@@ -111,8 +116,9 @@ function answerError({ logger }: HttpServerOptions, error: Error, context: Conte
   const problem = asProblem(error);
   // The path has ids in it, which may be logged; the query may have anything, and is not.
   const where = { method: context.req.method, path: context.req.path, problem: problem.code };
+  const { status } = PROBLEMS[problem.code];
   if (problem.code === "internal") logger.error({ ...where, err: error }, "HTTP request failed");
-  else logger.debug(where, "HTTP request refused");
+  else logger[status === 401 || status === 403 ? "info" : "debug"](where, "HTTP request refused");
   return problemResponse(problem);
 }
 

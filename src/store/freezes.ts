@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Queryable } from "./connection.ts";
-import { isoUtc, Timestamp } from "./row.ts";
+import { isoUtc, storable, Timestamp } from "./row.ts";
 
 /** Told to every listening gateway when a freeze is put or lifted; carries nothing, a listener reads the table again. */
 export const FREEZE_CHANNEL = "postern_freezes";
@@ -24,12 +24,15 @@ export async function listFreezes(q: Queryable): Promise<Freeze[]> {
   return answer.rows.map((row) => Freeze.parse(row));
 }
 
-/** A principal that is frozen already keeps its first freeze: who and why, as it was decided. */
+/**
+ * A principal that is frozen already keeps its first freeze: who and why, as it was decided. Takes any text: a change that the
+ * server refused would be told again for ever, and hold up those behind it.
+ */
 export async function putFreeze(q: Queryable, freeze: Freeze): Promise<void> {
   await q.query(
     `INSERT INTO postern.frozen_principals (principal_id, reason, frozen_by, frozen_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (principal_id) DO NOTHING`,
-    [freeze.principalId, freeze.reason, freeze.by, freeze.at],
+    [storable(freeze.principalId), storable(freeze.reason), storable(freeze.by), freeze.at],
   );
   await q.query("SELECT pg_notify($1, '')", [FREEZE_CHANNEL]);
 }

@@ -136,6 +136,22 @@ describe("a store.url that cannot be used", () => {
   });
 });
 
+describe("a store.url with the wrong password", () => {
+  it("is down with the server's code, and no line of the log holds a password", async () => {
+    const url = await emptyDatabase();
+    const lines: string[] = [];
+    const logger = pino({ level: "trace" }, { write: (line: string) => lines.push(line) });
+
+    const store = await openStore(new Secret(url.reveal().replace(server.password, "planted-hunter2")), logger, QUICK);
+    const { state } = store;
+    await store.close();
+
+    expect(state).toEqual({ phase: "down", reason: "28P01" });
+    expect(lines.join("")).toContain("28P01");
+    expect(lines.join("")).not.toContain("planted-hunter2");
+  });
+});
+
 describe("a control store that is away at the start", () => {
   it("is opened as down, says why by a code alone, and is migrated when it comes", async () => {
     const url = await emptyDatabase();
