@@ -9,7 +9,7 @@ import type { Secret } from "../base/secret.ts";
 import type { CertificateConfig, IssuerConfig } from "../config/schema.ts";
 import { certificateMap, verifyCertificate } from "./certificate.ts";
 import { openidConfigurationUrl } from "./discovery.ts";
-import { type IssuerState, KeyCache, type KeyCacheEvents } from "./key-cache.ts";
+import { type IssuerState, KeyCache, type KeyCacheEvents, keySource } from "./key-cache.ts";
 import type { Principal } from "./principal.ts";
 import { type TokenIssuer, verifyToken } from "./token.ts";
 
@@ -18,6 +18,8 @@ export interface IdentityOptions {
   readonly certificates: readonly CertificateConfig[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The identity stage before a reload: keys of issuers that stay are taken over. It may be closed afterwards. */
+  readonly previous?: Identity;
 }
 
 export interface Identity {
@@ -39,16 +41,18 @@ export interface Identity {
 export function createIdentity(options: IdentityOptions): Identity {
   const { clock, logger } = options;
   const certificates = certificateMap(options.certificates);
+  const formerKeys = options.previous === undefined ? [] : (keyCaches.get(options.previous) ?? []);
   const caches = new Map<string, KeyCache>();
   const issuers = new Map<string, TokenIssuer[]>();
   for (const config of options.issuers) {
-    const source = JSON.stringify([config.url, config.jwksPath, config.caPath, config.jwksMaxAgeMs]);
-    const keys = caches.get(source) ?? new KeyCache(config, clock, keyEvents(logger, config));
-    caches.set(source, keys);
+    const shared = `${keySource(config)} ${config.jwksMaxAgeMs}`;
+    const former = formerKeys.find(({ source }) => source === keySource(config));
+    const keys = caches.get(shared) ?? new KeyCache(config, clock, keyEvents(logger, config), former);
+    caches.set(shared, keys);
     issuers.set(config.url, [...(issuers.get(config.url) ?? []), { config, keys }]);
   }
   for (const keys of caches.values()) keys.start();
-  return {
+  const identity: Identity = {
     verifyToken: (token) => verifyToken(token, issuers, clock),
     verifyCertificate: (der) => verifyCertificate(der, certificates, clock),
     oauthDiscovery: () => discoveryOf(options.issuers),
@@ -60,7 +64,12 @@ export function createIdentity(options: IdentityOptions): Identity {
       for (const keys of caches.values()) keys.close();
     },
   };
+  keyCaches.set(identity, [...caches.values()]);
+  return identity;
 }
+
+/** What the next identity stage takes over: no other part of Postern gets at the keys. */
+const keyCaches = new WeakMap<Identity, readonly KeyCache[]>();
 
 /** People come by a device flow in their client, agents bring a token: so the first issuer of people, else the first of all. */
 function discoveryOf(issuers: readonly IssuerConfig[]): { openidConfiguration: string; scope: string } {
@@ -74,8 +83,11 @@ function discoveryOf(issuers: readonly IssuerConfig[]): { openidConfiguration: s
 function keyEvents(logger: Logger, { url: issuer }: IssuerConfig): KeyCacheEvents {
   return {
     changed: (keyIds) => logger.info({ issuer, keyIds }, "issuer keys fetched"),
-    failed: (error, ageMs) =>
-      logger.warn({ issuer, err: error, keptKeysAgeMs: ageMs }, "issuer keys could not be fetched"),
+    failed: (error, ageMs, nth) => {
+      // Once for an outage: it is tried every minute, and each refused session says why.
+      const level = nth === 1 ? "warn" : "debug";
+      logger[level]({ issuer, err: error, keptKeysAgeMs: ageMs, nth }, "issuer keys could not be fetched");
+    },
     recovered: () => logger.info({ issuer }, "issuer is back"),
   };
 }

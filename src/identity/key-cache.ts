@@ -13,6 +13,7 @@ import { TokenRejected } from "./rejection.ts";
 const REFRESH_MS = 10 * 60_000;
 /** Between two attempts, whoever asks: any number of tokens with invented key ids costs the issuer one fetch in that time. */
 export const COOLDOWN_MS = 5_000;
+const LONGEST_RETRY_MS = 60_000;
 /** For metadata and keys together. A session waits no longer for its issuer. */
 const ATTEMPT_MS = 5_000;
 
@@ -27,10 +28,15 @@ export interface KeySnapshot {
 export interface KeyCacheEvents {
   /** Keys came in that differ from those before. */
   changed(keyIds: readonly string[]): void;
-  /** An attempt failed; `ageMs` of the kept keys, null where there are none. */
-  failed(error: unknown, ageMs: number | null): void;
+  /** An attempt failed, the `nth` in a row; `ageMs` of the kept keys, null where there are none. */
+  failed(error: unknown, ageMs: number | null, nth: number): void;
   /** The first success after a failure. */
   recovered(): void;
+}
+
+/** Names what keys are fetched from: two entries of one issuer share it. */
+export function keySource({ url, jwksPath, caPath }: IssuerConfig): string {
+  return JSON.stringify([url, jwksPath, caPath]);
 }
 
 /** What can be said of an issuer without asking it. */
@@ -44,14 +50,25 @@ export class KeyCache {
   #snapshot: KeySnapshot | null = null;
   #fetchedMs = 0;
   #attemptedMs = Number.NEGATIVE_INFINITY;
-  #failing = false;
+  /** Attempts that failed in a row. */
+  #failures = 0;
   #attempt: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(issuer: IssuerConfig, clock: Clock, events: KeyCacheEvents) {
+  /** @param former whose keys are taken over, with their age, where it has some of the same source: a reload in an outage must not lose them. */
+  constructor(issuer: IssuerConfig, clock: Clock, events: KeyCacheEvents, former?: KeyCache) {
     this.#issuer = issuer;
     this.#clock = clock;
     this.#events = events;
+    if (former === undefined) return;
+    this.#snapshot = former.#snapshot;
+    this.#fetchedMs = former.#fetchedMs;
+    this.#failures = former.#failures;
+  }
+
+  /** Where the keys come from. Caches of one source may differ in how long they keep them. */
+  get source(): string {
+    return keySource(this.#issuer);
   }
 
   /** Starts to fetch, now and again as long as the cache lives. Never throws: sessions of an issuer that is down are refused one by one. */
@@ -65,7 +82,7 @@ export class KeyCache {
    */
   async current(): Promise<KeySnapshot> {
     const usable = this.#snapshot !== null && this.#ageMs() <= this.#issuer.jwksMaxAgeMs;
-    if (!usable || (this.#ageMs() >= REFRESH_MS && !this.#failing)) await this.refresh();
+    if (!usable || (this.#ageMs() >= REFRESH_MS && this.#failures === 0)) await this.refresh();
     else if (this.#ageMs() >= REFRESH_MS) void this.refresh(); // an outage that is known makes no session wait again
     if (this.#snapshot === null) throw new TokenRejected("issuer_unreachable");
     if (this.#ageMs() > this.#issuer.jwksMaxAgeMs) throw new TokenRejected("keys_stale");
@@ -90,7 +107,7 @@ export class KeyCache {
   /** `stale`: the last fetch failed, and the keys that are kept still serve. `failed`: no session can be verified. */
   get state(): IssuerState {
     if (this.#snapshot === null || this.#ageMs() > this.#issuer.jwksMaxAgeMs) return "failed";
-    return this.#failing ? "stale" : "ok";
+    return this.#failures > 0 ? "stale" : "ok";
   }
 
   /** Ends every wait; no fetch after it. */
@@ -119,8 +136,8 @@ export class KeyCache {
       this.#take(await loadKeys(this.#issuer, signal), askedMs);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      this.#failing = true;
-      this.#events.failed(error, this.#snapshot === null ? null : this.#ageMs());
+      this.#failures++;
+      this.#events.failed(error, this.#snapshot === null ? null : this.#ageMs(), this.#failures);
     } finally {
       this.#attemptedMs = this.#clock.monotonicMs(); // from the end: an issuer that hangs must not hold up every session
     }
@@ -128,19 +145,20 @@ export class KeyCache {
 
   #take(document: KeySetDocument, askedMs: number): void {
     this.#fetchedMs = askedMs; // as old as the question, not the answer
-    if (this.#failing) this.#events.recovered();
-    this.#failing = false;
+    if (this.#failures > 0) this.#events.recovered();
+    this.#failures = 0;
     const text = JSON.stringify(document);
     if (this.#snapshot?.text === text) return;
     this.#snapshot = { text, resolve: createLocalJWKSet(document) };
     this.#events.changed(document.keys.map(({ kid }) => String(kid ?? "")));
   }
 
-  /** In the background, so that a session seldom waits: every ten minutes, at a failing issuer every cooldown. */
+  /** In the background, so that a session seldom waits: every ten minutes; of a failing issuer after five seconds, ten, and so on up to a minute. */
   #schedule(): void {
     if (this.#closing.signal.aborted) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.start(), this.#failing ? COOLDOWN_MS : REFRESH_MS);
+    const failingMs = Math.min(COOLDOWN_MS * 2 ** (this.#failures - 1), LONGEST_RETRY_MS);
+    this.#timer = setTimeout(() => this.start(), this.#failures > 0 ? failingMs : REFRESH_MS);
     this.#timer.unref();
   }
 }

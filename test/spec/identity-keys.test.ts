@@ -179,6 +179,37 @@ describe("an issuer that is down", () => {
     }
   });
 
+  it("keeps serving by its kept keys through a reload, which makes them no younger", async () => {
+    const before = startIdentity([issuer.config({ jwksMaxAgeMs: DAY_MS })], { clock });
+    const token = await issuer.mint({ exp: clock.nowMs() / 1000 + 10 * 86_400 });
+    await before.verify(token);
+    await issuer.outage();
+    clock.advance(DAY_MS - 1);
+    await using after = startIdentity([issuer.config({ jwksMaxAgeMs: DAY_MS, audience: ["postern", "x"] })], {
+      clock,
+      previous: before.identity,
+    });
+    before.identity.close();
+
+    await expect(after.verify(token)).resolves.toBeDefined();
+    clock.advance(2);
+    expect((await after.rejection(token)).reason).toBe("keys_stale");
+  });
+
+  it("is said to be ok, stale or failed", async () => {
+    await using gateway = startIdentity([issuer.config({ jwksMaxAgeMs: 3_600_000 })], { clock });
+    const state = () => gateway.identity.issuerStates();
+    expect(state()).toEqual([{ url: issuer.url, state: "failed" }]);
+    await gateway.verify(await issuer.mint());
+    expect(state()).toEqual([{ url: issuer.url, state: "ok" }]);
+    await issuer.outage();
+    clock.advance(COOLDOWN_MS);
+    await gateway.rejection(await issuer.mint({}, { kid: "unknown" }));
+    expect(state()).toEqual([{ url: issuer.url, state: "stale" }]);
+    clock.advance(3_600_000);
+    expect(state()).toEqual([{ url: issuer.url, state: "failed" }]);
+  });
+
   it("holds up one session at most while keys are kept", async () => {
     await using gateway = startIdentity([issuer.config()], { clock });
     const token = await issuer.mint({ exp: clock.nowMs() / 1000 + 86_400 });

@@ -20,12 +20,22 @@ export interface IdentityUnderTest extends AsyncDisposable {
 
 export function startIdentity(
   issuers: readonly IssuerConfig[],
-  options: { readonly clock?: HeldClock; readonly certificates?: readonly CertificateConfig[] } = {},
+  options: {
+    readonly clock?: HeldClock;
+    readonly certificates?: readonly CertificateConfig[];
+    readonly previous?: Identity;
+  } = {},
 ): IdentityUnderTest {
   const clock = options.clock ?? new HeldClock();
   const log: string[] = [];
   const logger = pino({ level: "debug" }, { write: (line: string) => log.push(line) });
-  const identity = createIdentity({ issuers, certificates: options.certificates ?? [], clock, logger });
+  const identity = createIdentity({
+    issuers,
+    certificates: options.certificates ?? [],
+    clock,
+    logger,
+    ...(options.previous === undefined ? {} : { previous: options.previous }),
+  });
   const verify = (token: string) => identity.verifyToken(new Secret(token));
   return {
     identity,
