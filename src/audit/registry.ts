@@ -91,7 +91,7 @@ export async function lastRecord(folder: string, size: number, origin: string): 
     let found: RegistryRecord | undefined;
     for await (const { index, json } of readEntries(folder, first)) {
       if (index >= first + TILE_WIDTH) break;
-      const record = parseRecord(json);
+      const record = recordOf(JSON.parse(json));
       if (record?.origin === origin) found = record;
     }
     if (found !== undefined) return found;
@@ -99,11 +99,10 @@ export async function lastRecord(folder: string, size: number, origin: string): 
   return undefined;
 }
 
-/** The members of a registry entry, or undefined where `json` is none. */
-export function parseRecord(
-  json: string,
+/** The members of a registry entry, or undefined where `entry` is none. */
+export function recordOf(
+  entry: unknown,
 ): (RegistryRecord & { readonly origin: string; readonly vkey?: string }) | undefined {
-  const entry: unknown = JSON.parse(json);
   if (typeof entry !== "object" || entry === null) return undefined;
   const { type, origin, size, root, vkey }: { readonly [K in string]?: unknown } = { ...entry };
   if (type !== "log.opened" && type !== "log.updated" && type !== "log.closed") return undefined;
