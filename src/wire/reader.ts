@@ -3,6 +3,9 @@
 import { ProtocolViolation } from "./protocol-violation.ts";
 import { decodeUtf8 } from "./text.ts";
 
+/** Longest run worth a loop in JavaScript. */
+const SHORT = 32;
+
 /** How a value is written: 0 as text, 1 as binary. */
 export type FormatCode = 0 | 1;
 
@@ -141,7 +144,11 @@ export class MessageReader {
   }
 
   #terminator(): number {
-    const end = this.#body.indexOf(0, this.#offset);
+    const body = this.#body;
+    // Names are short: a loop over them costs less than a call out of JavaScript.
+    const near = Math.min(body.length, this.#offset + SHORT);
+    for (let at = this.#offset; at < near; at++) if (body[at] === 0) return at;
+    const end = body.indexOf(0, near);
     if (end === -1) throw this.violation("text without its terminator");
     return end;
   }
