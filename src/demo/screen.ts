@@ -1,0 +1,35 @@
+/** The one screen that the demo shows when it runs: 24 lines of 80 columns. Each part that Postern gets has its place here. */
+
+import { type Demo, TOKEN_FILE } from "./start-demo.ts";
+
+export const SCREEN_ROWS = 24;
+export const SCREEN_COLUMNS = 80;
+
+/** @param shownFolder as the reader would type it; a long path makes long lines. */
+export function demoScreen({ folder, database, gateway }: Demo): string {
+  const { wire, http } = gateway.addresses;
+  const config = folder.show("postern.yaml");
+  return `
+Postern is running. Ctrl-C stops it.
+
+  HTTP      http://${http.host}:${http.port}  (/readyz, /metrics, /api/v1/openapi.json)
+  Database  PostgreSQL ${database.version}, the shop: 5,000 customers, 20,000 orders
+
+Connect as support-agent, acting for sam, with a token of 15 minutes:
+
+  PGPASSWORD=$(cat ${folder.show(TOKEN_FILE)}) psql \\
+    "host=localhost port=${wire.port} dbname=shop user=agent \\
+     sslmode=verify-full sslrootcert=${folder.show("tls", "ca.crt")}"
+
+Try now:
+  1. Who are you?   SELECT current_user, current_setting('application_name');
+  2. Run any statement, and see it on the record from another terminal:
+       bin/postern.js audit tail -f -c ${config}
+  3. A bad token is refused: the same line with PGPASSWORD=nonsense
+
+The log is in ${folder.show("data", "log")}. Verify it, with two programs that share no code:
+  bin/postern.js audit verify -c ${config}
+  python3 verifier/postern_verify.py ${folder.show("data", "log")}
+No psql here? npm start -- --once lets a scripted agent do it all.
+`.slice(1);
+}

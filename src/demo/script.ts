@@ -1,0 +1,206 @@
+/**
+ * The scripted agent of `npm start -- --once`: connects as an agent would, with an ordinary driver, and checks at each step that
+ * what happens is what should. Says in plain words what it saw.
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { z } from "zod";
+import { readEntries } from "../audit/read.ts";
+import { verifyLog } from "../audit/verify.ts";
+import { listInstances } from "../store/rebuild.ts";
+import { badTokens } from "./bad-tokens.ts";
+import type { Demo } from "./start-demo.ts";
+
+/** Not what should have happened; the message says what did. */
+class Surprise extends Error {
+  override readonly name = "Surprise";
+}
+
+type Say = (line: string) => void;
+
+const STEPS: readonly (readonly [title: string, step: (demo: Demo, say: Say) => Promise<void>])[] = [
+  ["Who is who", tellIdentity],
+  ["Reading", read],
+  ["Writing, in transactions", write],
+  ["Bad tokens", tryBadTokens],
+  ["The record", verify],
+];
+
+/** @returns whether everything went as it should. */
+export async function runScript(demo: Demo, say: Say): Promise<boolean> {
+  for (const [index, [title, step]] of STEPS.entries()) {
+    say(`\n${index + 1}. ${title}`);
+    try {
+      await step(demo, (line) => say(`   ${line}`));
+    } catch (error) {
+      say(`   SURPRISE: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  }
+  say("\nAll as it should be.");
+  return true;
+}
+
+async function tellIdentity(demo: Demo, say: Say): Promise<void> {
+  for (const name of ["report-agent", "support-agent"] as const) {
+    await withAgent(demo, await demo.issuer.tokenFor(name), async (client) => {
+      const [row] = await rows(
+        client,
+        "SELECT current_user AS role, current_setting('application_name') AS application",
+      );
+      expect(
+        row?.["role"] === "agent" && String(row["application"]).startsWith(name),
+        `the server sees ${JSON.stringify(row)}`,
+      );
+      const whom = name === "support-agent" ? "for sam, by token exchange" : "for itself, by client credentials";
+      say(`${name}, acting ${whom}: the server's role is agent, and its log says ${String(row?.["application"])}.`);
+    });
+  }
+  say("Neither holds a password of the database: Postern does.");
+}
+
+async function read(demo: Demo, say: Say): Promise<void> {
+  await withAgent(demo, await demo.issuer.tokenFor("report-agent"), async (client) => {
+    const [count] = await rows(client, "SELECT count(*)::int AS customers FROM customers");
+    expect(Number(count?.["customers"]) >= 5_000, `there are ${String(count?.["customers"])} customers`);
+    const query = "SELECT id, full_name, email FROM customers WHERE country = $1 ORDER BY id LIMIT 2";
+    const found = await rows(client, query, ["NL"]);
+    expect(found.length === 2, `two customers were asked for, ${found.length} came`);
+    say(
+      `${String(count?.["customers"])} customers. Two of them: ${found.map((row) => `${String(row["full_name"])} <${String(row["email"])}>`).join(", ")}.`,
+    );
+    say("Nothing is masked yet: that comes with policy.");
+  });
+}
+
+async function write(demo: Demo, say: Say): Promise<void> {
+  await withAgent(demo, await demo.issuer.tokenFor("report-agent"), async (client) => {
+    await client.query("BEGIN");
+    const [order] = await rows(
+      client,
+      "INSERT INTO orders (customer_id, status) VALUES ($1, 'placed') RETURNING id",
+      [1],
+    );
+    const id = Number(order?.["id"]);
+    await rows(client, "UPDATE orders SET note = 'placed by an agent' WHERE id = $1", [id]);
+    await client.query("COMMIT");
+    const [kept] = await rows(client, "SELECT note FROM orders WHERE id = $1", [id]);
+    expect(kept?.["note"] === "placed by an agent", `order ${id} is ${JSON.stringify(kept)} after COMMIT`);
+    say(`Order ${id} placed and committed.`);
+    await client.query("BEGIN");
+    await rows(client, "DELETE FROM orders WHERE id = $1", [id]);
+    await client.query("ROLLBACK");
+    const after = await rows(client, "SELECT 1 FROM orders WHERE id = $1", [id]);
+    expect(after.length === 1, `order ${id} is gone after ROLLBACK`);
+    say("A DELETE of it rolled back: the order is still there.");
+  });
+}
+
+async function tryBadTokens(demo: Demo, say: Say): Promise<void> {
+  const good = await demo.issuer.tokenFor("report-agent");
+  for (const { what, token } of await badTokens(good, demo.folder.file("issuer", "issuer.json"))) {
+    const refusal = await withAgent(demo, token, () => Promise.resolve(null)).catch((error: unknown) => error);
+    expect(refusal !== null, `a token ${what} was let in`);
+    expect(codeOf(refusal) === "28000", `a token ${what} ended with ${String(refusal)}`);
+    say(`A token ${what}: refused, 28000.`);
+  }
+}
+
+async function verify(demo: Demo, say: Say): Promise<void> {
+  await demo.stopGateway(); // its last words are in the log then
+  const folder = demo.folder.file("data", "log");
+  const report = await verifyLog(folder);
+  expect(report.ok, `postern audit verify: ${report.problems.join("; ")}`);
+  say(`Verified by Postern itself: ${report.entries} entries in ${report.logs.length} logs.`);
+  say(await verifyByPython(folder));
+  say(await tellRecord(folder));
+  say(`The log: ${demo.folder.show("data", "log")}`);
+}
+
+const Entry = z.looseObject({ type: z.string(), reason: z.string().optional() });
+
+/** What the log holds of this run, which must be what was done. */
+async function tellRecord(folder: string): Promise<string> {
+  const counts = new Map<string, number>();
+  let refusals: string[] = [];
+  for (const instance of await listInstances(folder)) {
+    for await (const { json } of readEntries(join(folder, instance), 0)) {
+      const { type, reason = "" } = Entry.parse(JSON.parse(json));
+      if (type === "gateway.started") {
+        counts.clear(); // the runs before
+        refusals = [];
+      }
+      counts.set(type, (counts.get(type) ?? 0) + 1);
+      if (type === "session.refused") refusals.push(reason);
+    }
+  }
+  const count = (type: string): number => counts.get(type) ?? 0;
+  expect(
+    count("session.opened") === 4 && count("session.closed") === 4,
+    `the log has ${count("session.opened")} sessions, not 4`,
+  );
+  expect(count("statement.decided") === count("statement.finished"), "a statement on the record has no outcome");
+  expect(
+    count("transaction.committed") === 1 && count("transaction.rolled_back") === 1,
+    "the log has other transactions",
+  );
+  expect(refusals.join() === "expired,audience,algorithm", `the log has the refusals ${refusals.join()}`);
+  return `On record: 4 sessions, ${count("statement.decided")} statements, each before it ran, with its outcome, 1 commit, 1 rollback, 3 refusals (${refusals.join(", ")}).`;
+}
+
+const VERIFIER = fileURLToPath(new URL("../../verifier/postern_verify.py", import.meta.url));
+
+async function verifyByPython(folder: string): Promise<string> {
+  if (!existsSync(VERIFIER)) throw new Surprise("verifier/postern_verify.py is missing");
+  const python = spawn("python3", [VERIFIER, folder], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [python.stdout, python.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+  }
+  const [code] = await once(python, "close").catch((): [null] => [null]);
+  if (code === null) return "The second verifier was not run: there is no python3 here.";
+  expect(code === 0, `verifier/postern_verify.py: ${said.trim()}`);
+  return "Verified by verifier/postern_verify.py, which shares no code with it.";
+}
+
+async function withAgent<T>(demo: Demo, token: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const { wire } = demo.gateway.addresses;
+  const client = new pg.Client({
+    host: wire.host,
+    port: wire.port,
+    user: "agent",
+    database: "shop",
+    password: token,
+    application_name: "script",
+    ssl: { ca: demo.ca },
+  });
+  client.on("error", () => undefined); // the query in flight rejects with it
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+async function rows(client: pg.Client, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+  const result = await client.query<Row>(text, [...values]);
+  return result.rows;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function expect(isSo: boolean, otherwise: string): asserts isSo {
+  if (!isSo) throw new Surprise(otherwise);
+}
