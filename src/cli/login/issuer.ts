@@ -125,5 +125,8 @@ export function issuerRefusal(error: unknown, issuer: Issuer): CliError {
       return new CliError("expired", `the login has run out: ${said}`, "postern login");
     return new CliError("denied", `${issuer.url} says no: ${said} (${visible(error.error)})`);
   }
+  if (error instanceof oidc.WWWAuthenticateChallengeError) {
+    return new CliError("denied", `${issuer.url} says no: it does not take this client and secret`);
+  }
   return new CliError("failed", `${issuer.url} cannot be asked: ${networkReason(error)}`, "try again", error);
 }
