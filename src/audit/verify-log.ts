@@ -82,7 +82,10 @@ class LogCheck {
     const text = this.#read("log.vkey");
     if (text === undefined) return undefined;
     this.vkey = text.trimEnd();
-    const key = this.#parse("log.vkey", () => parseVkey(text.endsWith("\n") ? text.slice(0, -1) : text));
+    const key = this.#parse("log.vkey", () => {
+      if (!text.endsWith("\n")) throw new MalformedNote("does not end with a newline");
+      return parseVkey(text.slice(0, -1));
+    });
     if (key === undefined || trusted === undefined) return key;
     const raw = rawPublicKey(key.publicKey);
     if (trusted.some((one) => equalHashes(rawPublicKey(one.publicKey), raw))) return key;
@@ -101,7 +104,7 @@ class LogCheck {
   async tree(head: TreeHead, visitor: LogVisitor): Promise<EntryChecker> {
     const checker = new EntryChecker((text) => this.#problem(text, ": "));
     const anchors: RegistryAnchor[] = [];
-    const root = await verifyTree(this.#folder, head.size, {
+    const root = await verifyTree(this.#folder, head, {
       problem: (text) => this.#problem(text),
       replaced: (path) => this.#replaced.push(path),
       missing: () => checker.skip(),

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { isMissing } from "./atomic-file.ts";
 import { walkBundle } from "./bundle.ts";
+import type { TreeHead } from "./checkpoint.ts";
 import { equalHashes, HASH_BYTES, leafHashInto, perfectRoot, rootOfEdges } from "./merkle.ts";
 import { levelCount, TILE_WIDTH, type TileLevel, tileCounts, tilePath } from "./tile-path.ts";
 
@@ -26,9 +27,13 @@ export interface TreeVisitor {
   leaves(first: number, hashes: Buffer, root: Uint8Array | undefined): Promise<void>;
 }
 
-/** Checks the tree of `size` leaves in `folder`. @returns its root as the files give it, undefined where too much is missing. */
-export async function verifyTree(folder: string, size: number, visitor: TreeVisitor): Promise<Uint8Array | undefined> {
-  const check = new TreeCheck(folder, size, visitor);
+/** Checks the tree of `head` in `folder`. @returns its root as the files give it, undefined where too much is missing. */
+export async function verifyTree(
+  folder: string,
+  { size, root }: TreeHead,
+  visitor: TreeVisitor,
+): Promise<Uint8Array | undefined> {
+  const check = new TreeCheck(folder, size, root, visitor);
   for (let first = 0; first < size; first += TILE_WIDTH) {
     await check.leafTile(first);
     if (first % (YIELD_TILES * TILE_WIDTH) === 0) await setImmediate();
@@ -39,6 +44,7 @@ export async function verifyTree(folder: string, size: number, visitor: TreeVisi
 class TreeCheck {
   readonly #folder: string;
   readonly #size: number;
+  readonly #root: Uint8Array;
   readonly #visitor: TreeVisitor;
   /** Hashes of the tile at each level above 0 that is being computed. */
   readonly #levels: Uint8Array[][] = [];
@@ -46,13 +52,15 @@ class TreeCheck {
   readonly #done: number[] = [];
   /** Level 1 as it is on disk, one tile: what leaf tiles are judged by. */
   #above: { readonly index: number; readonly bytes: Buffer | undefined } | undefined;
-  #lastLeaves: Uint8Array = new Uint8Array(0);
+  /** Leaf hashes of the partial tile: the bundle's, and the tile's where these differ. */
+  #lastLeaves: readonly Buffer[] = [];
   /** Hashes of some leaf tile are not known: what is above it cannot be computed. */
   #broken = false;
 
-  constructor(folder: string, size: number, visitor: TreeVisitor) {
+  constructor(folder: string, size: number, root: Uint8Array, visitor: TreeVisitor) {
     this.#folder = folder;
     this.#size = size;
+    this.#root = root;
     this.#visitor = visitor;
   }
 
@@ -61,29 +69,67 @@ class TreeCheck {
     const width = Math.min(TILE_WIDTH, this.#size - first);
     const computed = this.#hashBundle(index, width);
     const stored = this.#readHashes(0, index, width);
-    const leaves = this.#choose(index, width, computed, stored);
+    if (width < TILE_WIDTH) return this.#lastTile(first, computed, stored);
+    const leaves = this.#choose(index, computed, stored);
     if (leaves === undefined) {
-      const parent = width === TILE_WIDTH ? this.#storedParent(index) : undefined;
+      const parent = this.#storedParent(index);
       if (parent === undefined) this.#broken = true;
-      if (width === TILE_WIDTH) this.#fold(1, parent ?? Buffer.alloc(HASH_BYTES));
+      return this.#fold(1, parent ?? Buffer.alloc(HASH_BYTES));
+    }
+    const root = perfectRoot(leaves, 0, TILE_WIDTH);
+    await this.#visitor.leaves(first, leaves, root);
+    this.#fold(1, root);
+  }
+
+  async #lastTile(first: number, computed: Buffer | undefined, stored: Buffer | undefined): Promise<void> {
+    const [leaves, other] = [computed ?? stored, stored];
+    if (leaves === undefined) {
+      this.#broken = true;
       return;
     }
-    const root = width === TILE_WIDTH ? perfectRoot(leaves, 0, TILE_WIDTH) : undefined;
-    await this.#visitor.leaves(first, leaves, root);
-    if (root === undefined) this.#lastLeaves = leaves;
-    else this.#fold(1, root);
+    this.#lastLeaves = other === undefined || equalHashes(leaves, other) ? [leaves] : [leaves, other];
+    await this.#visitor.leaves(first, leaves, undefined);
   }
 
   /** Compares the partial tiles and gives the root. */
   end(): Uint8Array | undefined {
-    const edges: Uint8Array[] = [this.#lastLeaves];
+    const edges: Uint8Array[] = [];
     for (let level = 1; level < levelCount(this.#size); level++) {
       const { full, partial } = tileCounts(this.#size, level);
       const hashes = Buffer.concat(this.#levels[level] ?? []);
       if (partial > 0) this.#compare(level, full, partial, hashes);
       edges.push(hashes);
     }
-    return this.#broken ? undefined : rootOfEdges(edges);
+    if (this.#broken) return undefined;
+    const roots = this.#lastLeaves.map((leaves) => rootOfEdges([leaves, ...edges]));
+    const right = roots.findIndex((root) => equalHashes(root, this.#root));
+    if (roots.length === 2) this.#nameLast(right);
+    return right === -1 ? (roots[0] ?? rootOfEdges([new Uint8Array(0), ...edges])) : roots[right];
+  }
+
+  /** The last leaf tile and its bundle differ: the root says which is right, `right` 0 for the bundle. */
+  #nameLast(right: number): void {
+    const [computed = Buffer.alloc(0), stored = Buffer.alloc(0)] = this.#lastLeaves;
+    const { full, partial } = tileCounts(this.#size, 0);
+    const at = firstDifference(computed, stored);
+    this.#nameChanged(full, partial, at, right === 0 ? "tile" : right === 1 ? "bundle" : "either");
+  }
+
+  #nameChanged(index: number, width: number, at: number, which: "tile" | "bundle" | "either"): void {
+    const entry = index * TILE_WIDTH + at;
+    const bundle = tilePath("entries", index, width);
+    const tile = tilePath(0, index, width);
+    if (which === "tile")
+      this.#visitor.problem(`${tile} has been changed: its hash ${at} is not that of entry ${entry}`);
+    if (which === "bundle")
+      this.#visitor.problem(`${bundle} has been changed: entry ${entry} is not the one that was logged`);
+    if (which !== "either") return;
+    this.#visitor.problem(
+      `${bundle} does not agree with its tile on entry ${entry}: this file or that has been changed`,
+    );
+    this.#visitor.problem(
+      `${tile} does not agree with its bundle on entry ${entry}: this file or that has been changed`,
+    );
   }
 
   /** Leaf hashes of a bundle's entries, which are visited; undefined where there is no whole bundle. */
@@ -123,23 +169,17 @@ class TreeCheck {
   }
 
   /** Where tile and bundle differ, the tile above knows which of them is as it was when the log grew over it. */
-  #choose(index: number, width: number, computed: Buffer | undefined, stored: Buffer | undefined): Buffer | undefined {
+  #choose(index: number, computed: Buffer | undefined, stored: Buffer | undefined): Buffer | undefined {
     if (computed === undefined || stored === undefined) return stored ?? computed;
     if (equalHashes(computed, stored)) return computed;
+    const parent = this.#storedParent(index);
     const at = firstDifference(computed, stored);
-    const entry = index * TILE_WIDTH + at;
-    const bundle = tilePath("entries", index, width);
-    const tile = tilePath(0, index, width);
-    const parent = width === TILE_WIDTH ? this.#storedParent(index) : undefined;
-    if (parent !== undefined && equalHashes(parent, perfectRoot(computed, 0, TILE_WIDTH))) {
-      this.#visitor.problem(`${tile} has been changed: its hash ${at} is not that of entry ${entry}`);
-      return computed;
-    }
     if (parent !== undefined && equalHashes(parent, perfectRoot(stored, 0, TILE_WIDTH))) {
-      this.#visitor.problem(`${bundle} has been changed: entry ${entry} is not the one that was logged`);
+      this.#nameChanged(index, TILE_WIDTH, at, "bundle");
       return stored;
     }
-    this.#visitor.problem(`${bundle} and ${tile} do not agree on entry ${entry}: one of them has been changed`);
+    const known = parent !== undefined && equalHashes(parent, perfectRoot(computed, 0, TILE_WIDTH));
+    this.#nameChanged(index, TILE_WIDTH, at, known ? "tile" : "either");
     return computed;
   }
 
