@@ -24,6 +24,9 @@ const WORDS = {
 
 export type TokenRejectionReason = keyof typeof WORDS;
 
+/** Every reason, for the documentation's test. */
+export const REJECTION_REASONS: readonly string[] = Object.keys(WORDS);
+
 type Hints = Partial<Record<TokenRejectionReason, string>>;
 
 const TOKEN_HINTS: Hints = {

@@ -1,8 +1,10 @@
 /** Which tokens are taken and which are refused, and with what reason. Real issuer over HTTP, real signatures. */
 
 import { createPublicKey, KeyObject, sign } from "node:crypto";
+import fc from "fast-check";
 import { exportJWK, generateKeyPair, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TokenRejected } from "../../src/identity/rejection.ts";
 import type { IdentityUnderTest } from "../support/identity.ts";
 import { startIdentity } from "../support/identity.ts";
 import { forge, HeldClock, startIssuer, type TestIssuer } from "../support/issuer.ts";
@@ -366,6 +368,15 @@ describe("something that is no token", () => {
     for (const text of texts) expect((await gateway.rejection(text)).reason, JSON.stringify(text)).toBe("malformed");
   });
 
+  it("is refused where its text ends in bits that its bytes do not have", async () => {
+    const token = await issuer.mint(); // RS256: 256 bytes, so the last character has four bits too many, all 0
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const last = alphabet.indexOf(token.at(-1) ?? "");
+    for (let bits = 1; bits < 16; bits++) {
+      await gateway.rejection(`${token.slice(0, -1)}${alphabet[last + bits]}`);
+    }
+  });
+
   it("is refused over 16 KiB, and taken just below", async () => {
     const small = (await issuer.mint({ padding: "" })).length;
     const room = 16_384 - small;
@@ -390,5 +401,57 @@ describe("a refusal", () => {
     expect(rejection.detail).toBe("It has expired.");
     const seen = [JSON.stringify(rejection), rejection.stack ?? "", String(rejection.cause), ...gateway.log].join("\n");
     for (const part of [...parts, "planted-subject"]) expect(seen).not.toContain(part);
+  });
+});
+
+describe("whatever an issuer signs", () => {
+  const path = fc.constantFrom(
+    "sub",
+    "act",
+    "groups",
+    "iat",
+    "nbf",
+    "jti",
+    "client_id",
+    "azp",
+    "cnf",
+    "events",
+    "kubernetes.io",
+    "__proto__",
+  );
+  const claims = fc.dictionary(path, fc.jsonValue({ depthSize: "small" }), { noNullPrototype: true });
+
+  it("makes a principal that can be printed and logged, or a rejection", async () => {
+    await using signer = await startIssuer({ clock });
+    const where = { "kubernetes.io.namespace": "reports" };
+    await using strict = startIdentity([signer.config({ where })], { clock });
+    await using lenient = startIdentity([signer.config({ actor: "azp" })], { clock });
+    await fc.assert(
+      fc.asyncProperty(claims, async (given) => {
+        const token = await signer.mint(given);
+        for (const gatewayUnderTest of [strict, lenient]) {
+          const outcome: unknown = await gatewayUnderTest.verify(token).catch((error: unknown) => error);
+          if (outcome instanceof TokenRejected) continue;
+          expect(outcome).toMatchObject({
+            id: expect.stringMatching(/^[^\s\p{C}]+$/u),
+            actor: expect.stringMatching(/^[^\p{C}]+$/u),
+          });
+          expect(JSON.stringify(outcome).isWellFormed()).toBe(true);
+        }
+      }),
+      { numRuns: 300, seed: 20300101 },
+    );
+  });
+
+  it("and whatever anyone sends is refused as a token, and nothing else is thrown", async () => {
+    const good = await issuer.mint();
+    const mutation = fc.record({ at: fc.nat(good.length - 1), text: fc.string({ maxLength: 3, unit: "binary" }) });
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string({ unit: "binary" }), mutation), async (sent) => {
+        const token = typeof sent === "string" ? sent : good.slice(0, sent.at) + sent.text + good.slice(sent.at + 1);
+        if (token !== good) expect(await gateway.rejection(token)).toBeInstanceOf(TokenRejected);
+      }),
+      { numRuns: 500, seed: 20300101 },
+    );
   });
 });
