@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { AuditLog } from "./audit/log.ts";
 import { readEntries } from "./audit/read.ts";
 import { systemClock } from "./base/clock.ts";
@@ -41,6 +42,10 @@ export interface RunningGateway {
   readonly addresses: { readonly wire: Address; readonly http: Address };
   /** Resolves with the exit code when it has stopped. */
   readonly closed: Promise<number>;
+  /** Instance of the audit log: the folder in `<data>/log`. */
+  readonly instance: string;
+  /** Resolves when everything on record by now is in the log's tiles. */
+  flushed(): Promise<void>;
   /** Graceful: sessions finish their statement. */
   stop(reason: string): Promise<void>;
   /** Reads the configuration again. @returns what changed, a line each. @throws {ConfigError}: the old one stays in force. */
@@ -48,6 +53,7 @@ export interface RunningGateway {
 }
 
 const STOP_GRACE_MS = 30_000;
+const POLL_MS = 5;
 
 /** @throws where the configuration, the log or a port do not allow a start; what was started by then is stopped again. */
 export async function runGateway(options: RunOptions): Promise<RunningGateway> {
@@ -171,6 +177,8 @@ async function start(
   return {
     addresses: { wire, http: http.address },
     closed,
+    instance: log.instance,
+    flushed: () => whenIntegrated(log),
     stop: (reason) => {
       stopReason = reason;
       stopped ??= stack.dispose().then(() => resolveClosed(0));
@@ -191,6 +199,12 @@ async function start(
       return lines;
     },
   };
+}
+
+/** The integrator works in another thread and says no more than how far it is. */
+async function whenIntegrated(log: AuditLog): Promise<void> {
+  log.handOver();
+  for (const size = log.size; log.lag > log.size - size; ) await wait(POLL_MS);
 }
 
 /** The values of changed keys are not repeated in the log: their paths are. */

@@ -52,8 +52,9 @@ export async function admit(gateway: Gateway, raw: Socket, tls: TlsContext | nul
   let socket = raw;
   raw.on("error", () => raw.destroy());
   try {
-    const negotiated = await negotiate(raw, tls, signal);
-    socket = negotiated.socket;
+    const negotiated = await negotiate(raw, tls, signal, (secured) => {
+      socket = secured;
+    });
     if (negotiated.message.type === "CancelRequest") {
       gateway.cancel(negotiated.message);
       socket.end();

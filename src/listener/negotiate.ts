@@ -3,7 +3,6 @@
  * Authenticates nobody: see authenticate.ts. Source: PostgreSQL 18 docs, section 54.2 (protocol-flow).
  */
 
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
@@ -25,8 +24,15 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 const YES_TLS = Uint8Array.of(0x53); // 'S'
 const NO = Uint8Array.of(0x4e); // 'N'
 
-/** @param tls null where the configuration says `tls: off`. @throws {ProtocolViolation} for anything out of order. */
-export async function negotiate(raw: Socket, tls: TlsContext | null, signal: AbortSignal): Promise<Negotiated> {
+/**
+ * @param tls null where the configuration says `tls: off`. @param onSecured told of the socket to answer on from then on. @throws {ProtocolViolation} for anything out of order.
+ */
+export async function negotiate(
+  raw: Socket,
+  tls: TlsContext | null,
+  signal: AbortSignal,
+  onSecured: (socket: Socket) => void,
+): Promise<Negotiated> {
   let socket = raw;
   let encrypted = false;
   let gssAsked = false;
@@ -36,7 +42,9 @@ export async function negotiate(raw: Socket, tls: TlsContext | null, signal: Abo
     if (head[0] === TLS_HANDSHAKE_RECORD && !encrypted && !gssAsked) {
       if (tls === null) throw new ProtocolViolation("startup packet", "TLS was begun on a listener without TLS", 0);
       socket.unshift(head);
-      socket = await startTls(socket, tls, true, signal);
+      socket = await tls.secure(socket, signal);
+      onSecured(socket);
+      requireAlpn(socket);
       encrypted = true;
       continue;
     }
@@ -54,7 +62,8 @@ export async function negotiate(raw: Socket, tls: TlsContext | null, signal: Abo
         continue;
       }
       socket.write(YES_TLS);
-      socket = await startTls(socket, tls, false, signal);
+      socket = await tls.secure(socket, signal);
+      onSecured(socket);
       encrypted = true;
     } else {
       if (gssAsked || encrypted) throw new ProtocolViolation("GSSENCRequest", "it was sent twice or after TLS", 0);
@@ -77,25 +86,8 @@ async function readPacket(socket: Socket, head: Uint8Array, signal: AbortSignal)
   return decodeStartupPacket(packet);
 }
 
-/** @param direct without SSLRequest; then ALPN is what keeps other protocols' handshakes out (PostgreSQL 18 docs, protocol-flow). */
-async function startTls(socket: Socket, tls: TlsContext, direct: boolean, signal: AbortSignal): Promise<TLSSocket> {
-  const secured = new TLSSocket(socket, {
-    isServer: true,
-    secureContext: tls.current,
-    requestCert: tls.asksForCertificate,
-    rejectUnauthorized: false, // a certificate that does not verify is refused by name in authenticate.ts
-    ALPNProtocols: ["postgresql"],
-  });
-  secured.on("error", () => secured.destroy());
-  await once(secured, "secure", { signal: AbortSignal.any([signal, closed(secured)]) });
-  if (direct && secured.alpnProtocol !== "postgresql") {
-    throw new ProtocolViolation("TLS handshake", "a direct connection must negotiate ALPN postgresql", 0);
-  }
-  return secured;
-}
-
-function closed(socket: Socket): AbortSignal {
-  const controller = new AbortController();
-  socket.once("close", () => controller.abort());
-  return controller.signal;
+/** Without SSLRequest only ALPN keeps another protocol's handshake out (PostgreSQL 18 docs, protocol-flow). */
+function requireAlpn(socket: Socket): void {
+  if (socket instanceof TLSSocket && socket.alpnProtocol === "postgresql") return;
+  throw new ProtocolViolation("TLS handshake", "a direct connection must negotiate ALPN postgresql", 0);
 }

@@ -1,5 +1,6 @@
 /** Reads exact numbers of bytes from a socket that is not flowing yet: the startup and authentication part of a connection. */
 
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { GatewayError } from "../base/errors.ts";
@@ -18,16 +19,24 @@ export class ConnectionClosed extends Error {
  * The bytes are the caller's.
  */
 export async function readExactly(socket: Socket, size: number, signal: AbortSignal): Promise<Uint8Array> {
-  for (;;) {
+  const pieces: Uint8Array[] = [];
+  let have = 0;
+  while (have < size) {
     signal.throwIfAborted();
-    const bytes: Uint8Array | null = size === 0 ? new Uint8Array(0) : socket.read(size);
-    if (bytes !== null) {
-      if (bytes.length < size) throw new ConnectionClosed(); // the stream ended: read() gives what is left
-      return bytes;
+    // All that is there, not `size` of it: waiting for "readable" with unread bytes in the stream is answered at once, for
+    // ever, and one client that stops inside a packet would hold the whole process.
+    const piece: Uint8Array | null = socket.read();
+    if (piece === null) {
+      if (socket.readableEnded || socket.destroyed) throw new ConnectionClosed();
+      await readable(socket, signal);
+      continue;
     }
-    if (socket.readableEnded || socket.destroyed) throw new ConnectionClosed();
-    await readable(socket, signal);
+    pieces.push(piece);
+    have += piece.length;
   }
+  const bytes = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+  if (have > size) socket.unshift(bytes.subarray(size));
+  return bytes.subarray(0, size);
 }
 
 async function readable(socket: Socket, signal: AbortSignal): Promise<void> {

@@ -1,16 +1,28 @@
-/** The listener's certificate and key, read again when they change, so that a renewal needs no restart. */
+/**
+ * TLS of the listener: handshakes on sockets that have asked for it, with a certificate and key that are read again when they
+ * change, so that a renewal needs no restart.
+ */
 
 import { readFileSync, statSync } from "node:fs";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { Socket } from "node:net";
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
 import type { GatewayTls } from "../config/schema.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { ConnectionClosed } from "./socket-reader.ts";
 
 type TlsFiles = Exclude<GatewayTls, "off">;
+
+interface Handshake {
+  readonly resolve: (socket: TLSSocket) => void;
+  readonly reject: (error: Error) => void;
+}
 
 export class TlsContext {
   #files: TlsFiles;
   readonly #logger: Logger;
-  #context: SecureContext;
+  readonly #server: Server;
+  /** By the client's address: one connection has it at a time. */
+  readonly #handshakes = new Map<string, Handshake>();
   #stamp: string;
 
   /** @throws where a file cannot be read or the key does not belong to the certificate: a gateway does not start like that. */
@@ -18,16 +30,33 @@ export class TlsContext {
     this.#files = files;
     this.#logger = logger;
     this.#stamp = stamp(files);
-    this.#context = load(files);
+    // Never listens: connections are put into it, since only a tls.Server says whether a client's certificate verifies.
+    this.#server = createServer({
+      ...load(files),
+      // Asked for only where there is a CA to check it against; one that does not verify is refused in authenticate.ts.
+      requestCert: files.clientCaPath !== undefined,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["postgresql"],
+    });
+    this.#server.on("secureConnection", (socket) => this.#take(socket)?.resolve(socket));
+    this.#server.on("tlsClientError", (_, socket) => this.#take(socket)?.reject(new ConnectionClosed()));
   }
 
-  get current(): SecureContext {
-    return this.#context;
-  }
-
-  /** Client certificates are asked for only where there is a CA to check them against. */
-  get asksForCertificate(): boolean {
-    return this.#files.clientCaPath !== undefined;
+  /** The encrypted socket, when the client has shaken hands. @throws {ConnectionClosed} where it does not. */
+  async secure(raw: Socket, signal: AbortSignal): Promise<TLSSocket> {
+    const address = addressOf(raw);
+    const abort = () => raw.destroy();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await new Promise<TLSSocket>((resolve, reject) => {
+        this.#handshakes.set(address, { resolve, reject });
+        raw.once("close", () => reject(new ConnectionClosed()));
+        this.#server.emit("connection", raw);
+      });
+    } finally {
+      this.#handshakes.delete(address);
+      signal.removeEventListener("abort", abort);
+    }
   }
 
   /**
@@ -37,8 +66,8 @@ export class TlsContext {
   reload(files: TlsFiles = this.#files): boolean {
     try {
       const next = stamp(files);
-      if (next === this.#stamp && files === this.#files) return false;
-      this.#context = load(files);
+      if (next === this.#stamp) return false;
+      this.#server.setSecureContext(load(files));
       this.#files = files;
       this.#stamp = next;
       this.#logger.info({ cert: files.certPath }, "TLS certificate loaded");
@@ -51,22 +80,31 @@ export class TlsContext {
       return false;
     }
   }
+
+  #take(socket: TLSSocket): Handshake | undefined {
+    socket.on("error", () => socket.destroy());
+    return this.#handshakes.get(addressOf(socket));
+  }
 }
 
-function load(files: TlsFiles): SecureContext {
-  return createSecureContext({
+function addressOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;
+}
+
+function load(files: TlsFiles): SecureContextOptions {
+  return {
     cert: readFileSync(files.certPath),
     key: readFileSync(files.keyPath),
     ...(files.clientCaPath === undefined ? {} : { ca: readFileSync(files.clientCaPath) }),
     minVersion: "TLSv1.2",
-  });
+  };
 }
 
 /** Changes when any of the files does. */
 function stamp(files: TlsFiles): string {
   const paths = [files.certPath, files.keyPath, ...(files.clientCaPath === undefined ? [] : [files.clientCaPath])];
   return paths
-    .map((path) => statSync(path))
-    .map((stat) => `${stat.ino}:${stat.size}:${stat.mtimeMs}`)
+    .map((path) => [path, statSync(path)] as const)
+    .map(([path, stat]) => `${path}:${stat.ino}:${stat.size}:${stat.mtimeMs}`)
     .join(" ");
 }
