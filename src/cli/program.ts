@@ -9,6 +9,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addConfig } from "./commands/config.ts";
 import { addConnect } from "./commands/connect.ts";
 import { addDatabases } from "./commands/databases.ts";
+import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addFreeze, addUnfreeze } from "./commands/freeze.ts";
 import { addInit } from "./commands/init.ts";
@@ -47,6 +48,7 @@ export function buildProgram(context: CliContext, exit: (status: number) => void
   addConfig(program, context);
   addDoctor(program, context, exit);
   addStart(program, context, exit);
+  addDemo(program, context, exit);
   program.commandsGroup("Connecting:");
   addLogin(program, context);
   addLogout(program, context);
@@ -60,7 +62,7 @@ export function buildProgram(context: CliContext, exit: (status: number) => void
   addFreeze(program, context);
   addUnfreeze(program, context);
   program.commandsGroup("The record:");
-  addAudit(program, context);
+  addAudit(program, context, exit);
   addStore(program, context);
   program.commandsGroup("Other:");
   addCompletion(program, context);

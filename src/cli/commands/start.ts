@@ -47,11 +47,18 @@ async function start(context: CliContext, options: StartOptions): Promise<number
 /** Exit status of a process that a signal ended at once: 128 and the signal's number, as shells have it. */
 const INTERRUPTED = 130;
 
+/** Both copies of one Ctrl-C: the terminal's own, and the one that a parent such as npm passes on. */
+const SAME_PRESS_MS = 500;
+
 function followSignals(context: CliContext, running: RunningGateway): () => void {
-  let stopping = false;
+  let stoppingSinceMs: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(INTERRUPTED);
-    stopping = true;
+    const nowMs = context.clock.monotonicMs();
+    if (stoppingSinceMs !== undefined) {
+      if (nowMs - stoppingSinceMs > SAME_PRESS_MS) process.exit(INTERRUPTED);
+      return;
+    }
+    stoppingSinceMs = nowMs;
     running.stop(signal).catch((error: unknown) => {
       note(context, `the gateway did not stop in order: ${String(error)}`);
       process.exit(1);

@@ -6,10 +6,11 @@ import { checkData } from "./files.ts";
 import { type Check, type DoctorFinding, type DoctorInput, fail, ok, reasonOf, warn } from "./finding.ts";
 import { checkIssuers } from "./issuers.ts";
 import { checkListener } from "./listener.ts";
+import { checkLog } from "./log.ts";
 import { checkStore } from "./store.ts";
 import { checkUpstreams } from "./upstream.ts";
 
-const CHECKS: readonly Check[] = [checkListener, checkIssuers, checkUpstreams, checkStore, checkData];
+const CHECKS: readonly Check[] = [checkListener, checkIssuers, checkUpstreams, checkStore, checkData, checkLog];
 
 /** Findings as they come, each check's together. A configuration with mistakes ends it: nothing else could be looked at. */
 export async function* examine(configPath: string, context: CliContext): AsyncGenerator<DoctorFinding> {
