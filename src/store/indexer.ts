@@ -84,6 +84,7 @@ export class LogIndexer {
   readonly #busy: () => number;
   readonly #readEntries: EntryReader;
   #sleep = new AbortController();
+  #warned = false;
 
   constructor(options: IndexerOptions) {
     this.#options = options;
@@ -215,7 +216,8 @@ export class LogIndexer {
   #warnIfAhead(next: number): void {
     const { logSize, logger, instance } = this.#options;
     const size = logSize?.();
-    if (size === undefined || next <= size) return;
+    if (size === undefined || next <= size || this.#warned) return;
+    this.#warned = true;
     logger.error(
       { instance, next, size },
       "the store has read further than this log goes: run `postern store rebuild`",

@@ -204,7 +204,9 @@ export class Store {
     try {
       client = await this.#pool.connect();
     } catch (error) {
-      throw this.#lost(unavailable(error));
+      // With every connection in use, waiting in vain for one says nothing of the server.
+      const full = this.#pool.totalCount >= this.#options.poolSize;
+      throw full ? unavailable(error) : this.#lost(unavailable(error));
     }
     // Between two statements of a transaction a broken connection speaks by an event, not by a rejected query.
     const ignore = (): void => {};
