@@ -1,0 +1,33 @@
+/** A statement never seen before against one seen before: what analysis of a new text adds. */
+
+import { randomBytes } from "node:crypto";
+import { type Bench, interleave } from "../bench.ts";
+import { BenchClient } from "../client.ts";
+import { median } from "../numbers.ts";
+
+export const FIRST_SEEN = "a statement never seen before";
+export const SEEN = "the same statement again";
+
+export async function firstSeen(bench: Bench): Promise<void> {
+  bench.say(FIRST_SEEN);
+  const statements = bench.options.quick ? 10 : 200;
+  await interleave(bench.options.repetitions, bench.targets, async (target) => {
+    const client = await BenchClient.connect(target);
+    const [first, again]: [number[], number[]] = [[], []];
+    for (let n = 0; n < statements; n++) {
+      const text = newStatement();
+      first.push((await client.extended(text)).doneMs);
+      again.push((await client.extended(text)).doneMs);
+    }
+    client.close();
+    bench.samples.add(FIRST_SEEN, "ms", target.name, median(first));
+    bench.samples.add(SEEN, "ms", target.name, median(again));
+  });
+}
+
+/** Another name makes another statement, whatever is done with literals. */
+function newStatement(): string {
+  const name = `c_${randomBytes(6).toString("hex")}`;
+  return `SELECT a.aid, a.abalance AS ${name}, b.bbalance FROM pgbench_accounts a JOIN pgbench_branches b ON a.bid = b.bid
+    WHERE a.aid = 4711 AND (b.bbalance IS NOT NULL OR a.filler LIKE 'x%') ORDER BY ${name} LIMIT 10`;
+}

@@ -1,0 +1,144 @@
+/**
+ * Postern as it is installed: `node dist/cli/main.js start`, identity, audit log in default durability, control store, metrics.
+ * It is a target like the others, and is left out with a clear line where it cannot start.
+ */
+
+import { existsSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { supervise } from "../../src/demo/supervise.ts";
+import { findDescendant } from "../processes.ts";
+import { type RunningTarget, TargetUnavailable } from "../target.ts";
+import type { Certificate } from "./certificate.ts";
+import { AUDIENCE, type BenchIssuer, ISSUER_URL } from "./issuer.ts";
+import { freePort } from "./pgbouncer.ts";
+import type { BenchServer } from "./postgres.ts";
+import { waitFor } from "./wait.ts";
+
+export interface GatewayOptions {
+  /** The project's folder, with dist/ in it. */
+  readonly projectPath: string;
+  readonly upstream: BenchServer;
+  readonly issuer: BenchIssuer;
+  /** With it the listener takes TLS only, without it none. */
+  readonly certificate?: Certificate;
+  /** Folder for the CPU profiles of its threads. */
+  readonly profilePath?: string;
+}
+
+export interface RunningGateway extends RunningTarget {
+  /** The folder that verifiers take. */
+  readonly logPath: string;
+  /** Removes data folder and configuration. After stop(). */
+  remove(): Promise<void>;
+}
+
+/** @throws {TargetUnavailable} with the end of its output where it does not get ready. */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const program = join(options.projectPath, "dist", "cli", "main.js");
+  if (!existsSync(program)) throw new TargetUnavailable("dist/cli/main.js is not built");
+  const folder = await mkdtemp(join(tmpdir(), "postern-bench-gateway-"));
+  const [port, httpPort] = [await freePort(), await freePort()];
+  const configPath = await writeConfiguration(folder, port, httpPort, options);
+  const profiling = options.profilePath === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", options.profilePath];
+  const output = await open(join(folder, "output"), "w");
+  const server = supervise({
+    command: process.execPath,
+    args: [...profiling, program, "start", "--config", configPath],
+    env: { NODE_ENV: "production" },
+    outputFd: output.fd,
+  });
+  await output.close();
+  const stop = async (): Promise<void> => {
+    server.signal("TERM");
+    const impatience = setTimeout(() => server.signal("KILL"), 20_000);
+    await server.ended;
+    clearTimeout(impatience);
+  };
+  try {
+    const hop = await findDescendant("node", configPath);
+    await waitFor(() => isReady(httpPort), server.ended);
+    const { target } = options.upstream;
+    return {
+      target: {
+        name: "postern",
+        host: "127.0.0.1",
+        port,
+        user: "agent",
+        database: target.database,
+        password: options.issuer.token,
+        hop,
+      },
+      logPath: join(folder, "data", "log"),
+      stop,
+      remove: () => rm(folder, { recursive: true, force: true }),
+    };
+  } catch (cause) {
+    await stop();
+    const said = (await readFile(join(folder, "output"), "utf8")).trim().split("\n").slice(-5).join("\n");
+    await rm(folder, { recursive: true, force: true });
+    const reason = cause instanceof Error ? cause.message : "unknown";
+    throw new TargetUnavailable(`the gateway did not get ready: ${reason}\n${said}`, { cause });
+  }
+}
+
+async function isReady(httpPort: number): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`).catch(() => undefined);
+  await response?.arrayBuffer();
+  return response?.ok === true;
+}
+
+/** JSON is YAML: no quoting of our own. */
+async function writeConfiguration(
+  folder: string,
+  port: number,
+  httpPort: number,
+  options: GatewayOptions,
+): Promise<string> {
+  const { upstream, issuer, certificate } = options;
+  const document = {
+    gateway: {
+      name: "bench",
+      listen: { host: "127.0.0.1", port },
+      tls: certificate === undefined ? "off" : { cert: "server.crt", key: "server.key" },
+      http: { host: "127.0.0.1", port: httpPort },
+    },
+    data: "./data",
+    store: { url: { file: "store-url" } },
+    issuers: [{ url: ISSUER_URL, audience: AUDIENCE, kind: "agent", groups: "groups", jwks: "jwks.json" }],
+    databases: {
+      [upstream.target.database]: {
+        host: upstream.target.host,
+        port: upstream.target.port,
+        database: upstream.target.database,
+        environment: "bench",
+        tls: { mode: "disable" },
+        roles: { agent: { user: "agent", password: { file: "agent-password" }, groups: ["agents"] } },
+        defaultRole: "agent",
+        maxConnections: 1150,
+      },
+    },
+  };
+  const files = {
+    "postern.yaml": JSON.stringify(document, null, 2),
+    "jwks.json": issuer.jwks,
+    "store-url": upstream.storeUrl,
+    "agent-password": upstream.agentPassword,
+    "server.crt": certificate?.cert ?? "",
+    "server.key": certificate?.key ?? "",
+  };
+  await mkdir(join(folder, "data"), { mode: 0o700 });
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(join(folder, name), text);
+    await chmod(join(folder, name), 0o600);
+  }
+  return join(folder, "postern.yaml");
+}
+
+/** The profiles that the gateway's threads left, largest first. */
+export async function profilesIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile"));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  return texts.sort((a, b) => b.length - a.length);
+}
