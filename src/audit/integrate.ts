@@ -91,6 +91,12 @@ export class Integrator {
   readonly #sessions: OpenSessions;
   #head: TreeHead;
   #keptSize: number;
+  /** Size in the registry's last record of this log. */
+  #recordedSize: number;
+  /** The registry's last record of this log is log.closed. */
+  #closed = false;
+  /** log.closed is in the registry's tree, and not yet under its checkpoint. */
+  #closing = false;
 
   private constructor(options: IntegratorOptions, tree: TreeWriter, registry: Registry, sessions: OpenSessions) {
     this.#place = options;
@@ -102,6 +108,7 @@ export class Integrator {
     this.#kept = new AtomicFiles(journalFolderOf(options), options.afterEach);
     this.#head = tree.head();
     this.#keptSize = this.#head.size;
+    this.#recordedSize = this.#head.size;
   }
 
   /** Opens the log of prepareFolders() and records that in the registry. `sessions`: those open at the checkpoint. */
@@ -132,32 +139,25 @@ export class Integrator {
 
   /** Integrates what is below `durable`, a batch at a time, each under a checkpoint. @throws what the file system throws. */
   integrate(durable: number): void {
-    this.#registry.publish();
-    while (this.#head.size < durable || this.#tree.size > this.#head.size) {
-      this.#gather(durable);
-      this.#head = this.#tree.publish();
+    if (!this.#closing) this.#registry.publish(); // what a full disk has kept back
+    while (this.#head.size < durable || this.#tree.size > this.#head.size || this.#closing) {
+      if (this.#tree.size === this.#head.size && !this.#closing) this.#gather(durable);
+      this.#publish();
       this.#keepSessions();
       this.#deleteSegments();
     }
   }
 
-  /** Records in the registry how far this log has come, where it has. */
+  /** Records in the registry how far this log has come, where it has since the last time. */
   record(): void {
-    this.#registry.publish();
+    if (this.#head.size === this.#recordedSize) return;
+    this.#recordedSize = this.#head.size;
     this.#registry.record({ type: "log.updated", ...recorded(this.#head) });
   }
 
-  /** Integrates the rest, with the end of the run as the registry's last word. Nothing is left in the journal then. */
+  /** Integrates the rest. Where that ends with gateway.stopped, recovery will have nothing to read. */
   close(durable: number): void {
-    this.#registry.publish();
-    while (this.#tree.size < durable) {
-      this.#gather(durable);
-      if (this.#tree.size < durable) this.#head = this.#tree.publish();
-    }
-    // Announced before the last entry is published: a log that ends with gateway.stopped is closed in the registry, or about to be.
-    this.#registry.stage({ type: "log.closed", ...recorded(this.#tree.head()) });
-    if (this.#tree.size > this.#head.size) this.#head = this.#tree.publish();
-    this.#registry.commit();
+    this.integrate(durable);
     this.#keepSessions(true);
     this.#journal.close();
   }
@@ -167,6 +167,27 @@ export class Integrator {
     statSync(join(logFolderOf(this.#place), "checkpoint"));
     statSync(join(registryFolderOf(this.#place), "checkpoint"));
     readHead(logFolderOf(this.#place), this.#signer);
+  }
+
+  /**
+   * A checkpoint over what was gathered. Where its last entry is gateway.stopped, the registry announces the end before and
+   * records it after, so that a log which seems to have ended, and is not closed there, has been set back.
+   */
+  #publish(): void {
+    if (this.#closed)
+      this.#registry.record({ type: "log.opened", vkey: vkeyOf(this.#signer), ...recorded(this.#head) });
+    this.#closed = false;
+    if (this.#sessions.lastType === "gateway.stopped" && !this.#closing) {
+      this.#registry.add({ type: "log.closed", ...recorded(this.#tree.head()) });
+      this.#closing = true;
+    }
+    if (this.#closing) this.#registry.stage();
+    this.#head = this.#tree.publish();
+    if (!this.#closing) return;
+    this.#registry.commit();
+    this.#closing = false;
+    this.#closed = true;
+    this.#recordedSize = this.#head.size;
   }
 
   #gather(durable: number): void {

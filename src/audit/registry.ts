@@ -52,36 +52,35 @@ export class Registry {
     return this.#head;
   }
 
-  /** Writes an entry and the checkpoint over it. */
-  record(entry: RegistryEntry): TreeHead {
-    this.stage(entry);
-    return this.commit();
+  /** Writes an entry and the checkpoint over it. After an error publish() brings the entry to disk. */
+  record(entry: RegistryEntry): void {
+    this.add(entry);
+    this.stage();
+    this.commit();
   }
 
-  /** First half of record(): announces the entry in `checkpoint.next`. */
-  stage(entry: RegistryEntry): void {
-    this.#add(entry);
-    this.#tree.stage();
-  }
-
-  /** Second half. After an error publish() brings what was added to disk. */
-  commit(): TreeHead {
-    this.#head = this.#tree.commit();
-    return this.#head;
-  }
-
-  /** Brings to disk what a failed record() has left in memory. */
-  publish(): TreeHead {
-    if (this.#tree.size !== this.#head.size) this.#head = this.#tree.publish();
-    return this.#head;
-  }
-
-  #add(entry: RegistryEntry): void {
+  /** Adds an entry in memory. Nothing announces it before stage(). */
+  add(entry: RegistryEntry): void {
     const text = entryText(entryParts(entry), this.#tree.size, this.#timestamps.next());
     const bytes = Buffer.alloc(2 + Buffer.byteLength(text));
     bytes.writeUInt16BE(bytes.length - 2, 0);
     bytes.write(text, 2);
     this.#tree.add(bytes, 2, bytes.length);
+  }
+
+  /** Announces what was added in `checkpoint.next`. May be called again. */
+  stage(): void {
+    this.#tree.stage();
+  }
+
+  /** Publishes what stage() has announced. */
+  commit(): void {
+    this.#head = this.#tree.commit();
+  }
+
+  /** Brings to disk what a failed record() has left in memory. */
+  publish(): void {
+    if (this.#tree.size !== this.#head.size) this.#head = this.#tree.publish();
   }
 }
 

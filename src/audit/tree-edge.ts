@@ -12,8 +12,8 @@ import { equalHashes, HASH_BYTES, leafHashInto, rootOfEdges } from "./merkle.ts"
 import { levelCount, TILE_WIDTH, type TileLevel, tileCounts, tilePath } from "./tile-path.ts";
 import type { TreeEdge } from "./tree-writer.ts";
 
-/** So far back may the checkpoint be whose partial files a killed process did not delete: see BATCH_BYTES of integrate.ts. */
-const TIDY_TILES = 2048;
+/** So far off may partial files be that a killed process left: a batch of integrate.ts has fewer tiles. A folder has 1000. */
+const TIDY_TILES = 2000;
 
 /** Reads the edge of the tree of `head`. @throws {Error} that names the file which is missing or wrong. */
 export function loadEdge(folder: string, head: TreeHead): TreeEdge {
@@ -50,26 +50,26 @@ function checkBundle(bundle: Uint8Array, leaves: Uint8Array): void {
   }
 }
 
-/** Deletes temporary files and partial files near the edge that the checkpoint's size does not call for. */
+/** Deletes temporary files, and partial files near the edge that the checkpoint's size does not call for. */
 export function tidyLog(folder: string, size: number): void {
   removeTemporary(folder);
   const levels: TileLevel[] = ["entries", ...Array.from({ length: levelCount(size) + 1 }, (_, level) => level)];
   for (const level of levels) {
     const { full, partial } = tileCounts(size, level);
-    const folders = new Set<string>();
-    for (let index = Math.max(0, full - TIDY_TILES); index <= full + TIDY_TILES; index++) {
-      const keep = index === full && partial > 0 ? String(partial) : undefined;
-      dropPartials(`${join(folder, tilePath(level, index, TILE_WIDTH))}.p`, keep);
-      folders.add(dirname(join(folder, tilePath(level, index, TILE_WIDTH))));
+    const keep = partial > 0 ? join(folder, tilePath(level, full, partial)) : undefined;
+    const indexes = [full - TIDY_TILES, full - TIDY_TILES / 2, full, full + TIDY_TILES / 2, full + TIDY_TILES];
+    const folders = indexes.map((index) => dirname(join(folder, tilePath(level, Math.max(0, index), TILE_WIDTH))));
+    for (const path of new Set(folders)) {
+      removeTemporary(path);
+      for (const name of namesIn(path)) if (name.endsWith(".p")) dropPartials(join(path, name), keep);
     }
-    for (const path of folders) removeTemporary(path);
   }
 }
 
 function dropPartials(path: string, keep: string | undefined): void {
   const names = namesIn(path);
-  for (const name of names) if (name !== keep) unlinkSync(join(path, name));
-  if (names.length > 0 && keep === undefined) rmSync(path, { recursive: true });
+  for (const name of names) if (join(path, name) !== keep) unlinkSync(join(path, name));
+  if (keep === undefined || dirname(keep) !== path) rmSync(path, { recursive: true });
 }
 
 function removeTemporary(path: string): void {
