@@ -17,6 +17,8 @@ export interface CliOptions {
   readonly signal?: AbortSignal;
   /** Called with each text on standard error, as it is written. */
   readonly onNote?: (text: string) => void;
+  /** The same for standard output. */
+  readonly onOut?: (text: string) => void;
 }
 
 export interface CliResult {
@@ -48,7 +50,7 @@ async function run(args: readonly string[], folder: string, options: CliOptions)
     color: options.color ?? false,
     write: (more) => {
       text[name] += more;
-      if (name === "err") options.onNote?.(more);
+      (name === "err" ? options.onNote : options.onOut)?.(more);
     },
   });
   const context: CliContext = {

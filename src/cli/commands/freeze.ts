@@ -31,7 +31,7 @@ export function addFreeze(program: Command, context: CliContext): void {
       options.list === true ? listFrozen(context, options) : change(context, "freeze", principal, options),
     );
   examples(command, [
-    ["postern freeze 'https://idp.example.com report' --reason 'leaked secret'", "lock it out"],
+    ["postern freeze 'https://idp.example.com#report' --reason 'leaked secret'", "lock it out"],
     ["postern freeze --list", "who is locked out"],
   ]);
 }

@@ -35,12 +35,14 @@ async function start(context: CliContext, options: StartOptions): Promise<number
   }
   const { runGateway } = await import("../../main.ts"); // here, so that other commands start without the gateway's parts
   const env = { ...context.env, POSTERN_LOG_LEVEL: options.logLevel };
-  const running = await runGateway({ configPath, env });
-  const release = followSignals(context, running);
+  // Signals are taken before the gateway is there: a HUP on the way would end the process, a TERM leave things half open.
+  const signals = new Signals(context);
   try {
+    const running = await runGateway({ configPath, env });
+    signals.serve(running);
     return await running.closed;
   } finally {
-    release();
+    signals.release();
   }
 }
 
@@ -50,28 +52,52 @@ const INTERRUPTED = 130;
 /** Both copies of one Ctrl-C: the terminal's own, and the one that a parent such as npm passes on. */
 const SAME_PRESS_MS = 500;
 
-function followSignals(context: CliContext, running: RunningGateway): () => void {
-  let stoppingSinceMs: number | undefined;
-  const stop = (signal: NodeJS.Signals): void => {
-    const nowMs = context.clock.monotonicMs();
-    if (stoppingSinceMs !== undefined) {
-      if (nowMs - stoppingSinceMs > SAME_PRESS_MS) process.exit(INTERRUPTED);
+/** TERM and INT stop the gateway, HUP reloads it; what comes before it runs is done as soon as it does. */
+class Signals {
+  readonly #context: CliContext;
+  #running: RunningGateway | undefined;
+  #stop: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
+  #reloadAsked = false;
+
+  constructor(context: CliContext) {
+    this.#context = context;
+    process.on("SIGTERM", this.#onStop).on("SIGINT", this.#onStop).on("SIGHUP", this.#onReload);
+  }
+
+  serve(running: RunningGateway): void {
+    this.#running = running;
+    if (this.#stop !== undefined) this.#stopNow(running, this.#stop.signal);
+    else if (this.#reloadAsked) this.#onReload();
+  }
+
+  release(): void {
+    process.off("SIGTERM", this.#onStop).off("SIGINT", this.#onStop).off("SIGHUP", this.#onReload);
+  }
+
+  readonly #onStop = (signal: NodeJS.Signals): void => {
+    const atMs = this.#context.clock.monotonicMs();
+    if (this.#stop !== undefined) {
+      if (atMs - this.#stop.atMs > SAME_PRESS_MS) process.exit(INTERRUPTED);
       return;
     }
-    stoppingSinceMs = nowMs;
-    running.stop(signal).catch((error: unknown) => {
-      note(context, `the gateway did not stop in order: ${String(error)}`);
-      process.exit(1);
+    this.#stop = { signal, atMs };
+    if (this.#running !== undefined) this.#stopNow(this.#running, signal);
+  };
+
+  readonly #onReload = (): void => {
+    this.#reloadAsked = true;
+    // What changed is in the log; here is only what kept it from being read.
+    this.#running?.reload().catch((error: unknown) => {
+      note(this.#context, `not reloaded, the old configuration stays: ${reason(error)}`);
     });
   };
-  const reload = (): void => {
-    // What changed is in the log; here is only what kept it from being read.
-    running
-      .reload()
-      .catch((error: unknown) => note(context, `not reloaded, the old configuration stays: ${reason(error)}`));
-  };
-  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
-  return () => void process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", reload);
+
+  #stopNow(running: RunningGateway, signal: NodeJS.Signals): void {
+    running.stop(signal).catch((error: unknown) => {
+      note(this.#context, `the gateway did not stop in order: ${reason(error)}`);
+      process.exit(1);
+    });
+  }
 }
 
 function reason(error: unknown): string {
