@@ -16,7 +16,7 @@ import { admit } from "./gateway/open-session.ts";
 import { LATENCY_BOUNDS_MS } from "./gateway/statement-metrics.ts";
 import { databaseViews, issuerViews, readiness, sessionView } from "./gateway/view.ts";
 import { createHttpServer } from "./http/server.ts";
-import { createIdentity } from "./identity/identity.ts";
+import { createIdentity, type Identity } from "./identity/identity.ts";
 import { principalId } from "./identity/principal.ts";
 import { type Listener, listen } from "./listener/listener.ts";
 import { type FreezeRegistry, openFreezeRegistry } from "./store/freeze-registry.ts";
@@ -105,8 +105,8 @@ async function start(
   });
   stack.defer(() => log.close(stopReason));
   recordConfig(log, "start", null, configHash(config), []);
-  const identityOf = ({ issuers, certificates }: Config) =>
-    createIdentity({ issuers, certificates, clock: systemClock, logger });
+  const identityOf = ({ issuers, certificates }: Config, previous?: Identity) =>
+    createIdentity({ issuers, certificates, clock: systemClock, logger, ...(previous === undefined ? {} : { previous }) });
   let identity = identityOf(config);
   stack.defer(() => identity.close());
   const store = await openStore(config.store.url, logger);
@@ -132,7 +132,7 @@ async function start(
   counters = () => gatewayCounters(gateway);
   stack.defer(followFreezes(freezes, gateway));
   followMetrics(metrics, gateway, log, () => store.state.phase === "up");
-  stack.defer(startIndexer(config, log, store, logger));
+  stack.defer(startIndexer(config, log, store, logger, (entries) => metrics.storeLag.set(entries)));
   let listener: Listener | null = null;
   const http = await createHttpServer({
     config: config.gateway.http,
@@ -191,7 +191,7 @@ async function start(
       current = next;
       // New keys and conditions hold from the next connection on; sessions that are open keep their principal.
       const before = identity;
-      identity = identityOf(next);
+      identity = identityOf(next, before);
       gateway.reconfigure(next, identity);
       before.close();
       wirePort.reloadTls(next.gateway.tls);
@@ -263,7 +263,13 @@ function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeI
   });
 }
 
-function startIndexer(config: Config, log: AuditLog, store: Awaited<ReturnType<typeof openStore>>, logger: Logger) {
+function startIndexer(
+  config: Config,
+  log: AuditLog,
+  store: Awaited<ReturnType<typeof openStore>>,
+  logger: Logger,
+  onLag: (entries: number) => void,
+) {
   const ending = new AbortController();
   const indexer = createIndexer({
     store,
@@ -274,6 +280,7 @@ function startIndexer(config: Config, log: AuditLog, store: Awaited<ReturnType<t
     clock: systemClock,
     signal: ending.signal,
     logSize: () => log.size,
+    onLag,
     readEntries,
   });
   return async () => {

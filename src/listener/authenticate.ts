@@ -15,7 +15,11 @@ import {
   encodeAuthenticationSASLContinue,
 } from "../wire/authentication.ts";
 import { encoded } from "../wire/encode.ts";
-import { encodeOAuthBearerFailure, parseOAuthBearerResponse } from "../wire/oauthbearer.ts";
+import {
+  checkOAuthBearerFailureAcknowledged,
+  encodeOAuthBearerFailure,
+  parseOAuthBearerResponse,
+} from "../wire/oauthbearer.ts";
 import { decodePasswordMessage, decodeSASLInitialResponse, decodeSASLResponse } from "../wire/password.ts";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
 import { readMessage } from "./socket-reader.ts";
@@ -82,9 +86,7 @@ async function authenticateOAuthBearer(socket: Socket, identity: Identity, signa
   if (initial.mechanism !== "OAUTHBEARER") {
     throw new ProtocolViolation("SASLInitialResponse", "a mechanism that was not offered", 0);
   }
-  if (initial.data === null)
-    throw new ProtocolViolation("SASLInitialResponse", "OAUTHBEARER needs its initial response", 0);
-  const { token } = parseOAuthBearerResponse(initial.data);
+  const { token } = parseOAuthBearerResponse(initial.data ?? (await askForResponse(socket, signal)));
   if (token === null) {
     await refuseOAuthBearer(socket, identity, signal);
     throw new DiscoveryOnly();
@@ -102,5 +104,16 @@ async function refuseOAuthBearer(socket: Socket, identity: Identity, signal: Abo
   const { openidConfiguration, scope } = identity.oauthDiscovery();
   const failure = encodeOAuthBearerFailure({ status: "invalid_token", scope, openidConfiguration });
   socket.write(encoded((writer) => encodeAuthenticationSASLContinue(writer, failure)));
-  decodeSASLResponse(await readMessage(socket, "SASLResponse", PASSWORD_MESSAGE, MAX_CREDENTIAL_MESSAGE_BYTES, signal));
+  checkOAuthBearerFailureAcknowledged(await readSaslResponse(socket, signal));
+}
+
+/** A client may leave its response out of the first message; an empty challenge asks for it (RFC 4422, section 3). */
+async function askForResponse(socket: Socket, signal: AbortSignal): Promise<Uint8Array> {
+  socket.write(encoded((writer) => encodeAuthenticationSASLContinue(writer, new Uint8Array())));
+  return readSaslResponse(socket, signal);
+}
+
+async function readSaslResponse(socket: Socket, signal: AbortSignal): Promise<Uint8Array> {
+  const body = await readMessage(socket, "SASLResponse", PASSWORD_MESSAGE, MAX_CREDENTIAL_MESSAGE_BYTES, signal);
+  return decodeSASLResponse(body).data;
 }

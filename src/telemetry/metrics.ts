@@ -66,6 +66,11 @@ export class Metrics {
     buckets: FLUSH_BOUNDS_SECONDS,
     registers: [this.#registry],
   });
+  readonly storeLag = this.#gauge(
+    "postern_store_lag_entries",
+    "Entries of the audit log that the control store's index does not have yet.",
+    [],
+  );
   readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);
 
   constructor() {

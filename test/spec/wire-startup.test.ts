@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEntries } from "../../src/audit/read.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { type Authority, createAuthority } from "../../src/demo/certificates.ts";
 import { encoded } from "../../src/wire/encode.ts";
+import { encodeOAuthBearerResponse } from "../../src/wire/oauthbearer.ts";
+import { encodeSASLInitialResponse, encodeSASLResponse } from "../../src/wire/password.ts";
 import {
   encodeCancelRequest,
   encodeGSSENCRequest,
@@ -321,6 +324,74 @@ describe("a token that does not hold", () => {
 
     expect(summary(noGroup).at(-1)).toBe("ErrorResponse 28000");
     expect(summary(noRole).at(-1)).toBe("ErrorResponse 28000");
+  });
+});
+
+describe("SASL OAUTHBEARER", () => {
+  const oauth = () => startup({ ...user(), options: "-c postern.authentication=oauthbearer" });
+  const response = (token: string) => encodeOAuthBearerResponse(token === "" ? null : new Secret(token));
+
+  async function begin(): Promise<RawClient> {
+    const client = await RawClient.connect(gateway);
+    client.send(oauth());
+    const [offer] = await client.until("AuthenticationSASL");
+    expect(offer).toMatchObject({ mechanisms: ["OAUTHBEARER"] });
+    return client;
+  }
+
+  it("lets a token in", async () => {
+    const client = await begin();
+    const data = response(await gateway.token());
+    client.send((w) => encodeSASLInitialResponse(w, { mechanism: "OAUTHBEARER", data }));
+
+    const messages = await client.until("ReadyForQuery");
+    client.destroy();
+
+    expect(messages[0]?.type).toBe("AuthenticationOk");
+  });
+
+  it("asks for a response that was left out of the first message", async () => {
+    const client = await begin();
+    client.send((w) => encodeSASLInitialResponse(w, { mechanism: "OAUTHBEARER", data: null }));
+    const challenge = await client.until("AuthenticationSASLContinue");
+    const data = response(await gateway.token());
+    client.send((w) => encodeSASLResponse(w, { data }));
+
+    const messages = await client.until("ReadyForQuery");
+    client.destroy();
+
+    expect(summary(challenge), gateway.logLines.slice(-2).join()).toEqual(["AuthenticationSASLContinue"]);
+    expect(messages[0]?.type).toBe("AuthenticationOk");
+  });
+
+  // libpq 18 connects once with an empty token to learn where tokens come from.
+  it("tells an empty token where tokens come from, and does not record it as an attack", async () => {
+    const before = (await refusals(gateway)).length;
+    const client = await begin();
+    client.send((w) => encodeSASLInitialResponse(w, { mechanism: "OAUTHBEARER", data: response("") }));
+    const [challenge] = await client.until("AuthenticationSASLContinue");
+    client.send((w) => encodeSASLResponse(w, { data: Uint8Array.of(1) }));
+    const rest = summary(await client.rest());
+
+    const told =
+      challenge?.type === "AuthenticationSASLContinue" ? JSON.parse(Buffer.from(challenge.data).toString()) : {};
+    expect(told).toMatchObject({
+      status: "invalid_token",
+      "openid-configuration": `${gateway.issuer.url}/.well-known/openid-configuration`,
+    });
+    expect(rest).toEqual(["ErrorResponse 28000"]);
+    expect((await refusals(gateway)).length).toBe(before);
+  });
+
+  it("refuses a bad token, with the challenge before the error", async () => {
+    const client = await begin();
+    const data = response(await gateway.token({ aud: "other" }));
+    client.send((w) => encodeSASLInitialResponse(w, { mechanism: "OAUTHBEARER", data }));
+    await client.until("AuthenticationSASLContinue");
+    client.send((w) => encodeSASLResponse(w, { data: Uint8Array.of(1) }));
+
+    expect(summary(await client.rest())).toEqual(["ErrorResponse 28000"]);
+    expect((await refusals(gateway)).at(-1)).toEqual({ reason: "audience", sqlstate: "28000" });
   });
 });
 
