@@ -8,7 +8,7 @@ import type { Config } from "../../config/schema.ts";
 import { type Check, type DoctorFinding, fail, ok, reasonOf, warn } from "./finding.ts";
 
 const DAY_MS = 86_400_000;
-const SOON_DAYS = 30;
+const SOON_MS = 14 * DAY_MS;
 
 /** Key and certificate belong together, the chain holds, it has not run out, and it carries the gateway's name. */
 export const checkListener: Check = async ({ config, clock }) => {
@@ -70,8 +70,11 @@ function checkEnd(chain: readonly X509Certificate[], target: string, nowMs: numb
   if (nowMs > ends) return fail("tls.expiry", target, `ended on ${day}`, mend);
   if (nowMs < begins)
     return fail("tls.expiry", target, `begins on ${new Date(begins).toISOString().slice(0, 10)}`, "check the clock");
-  const days = Math.floor((ends - nowMs) / DAY_MS);
-  if (days < SOON_DAYS) return warn("tls.expiry", target, `ends in ${days} days, on ${day}`, mend);
+  const leftMs = ends - nowMs;
+  // Certificates of a week are renewed every few days: a third of their life left is early enough.
+  if (leftMs < Math.min(SOON_MS, (ends - begins) / 3)) {
+    return warn("tls.expiry", target, `ends in ${Math.floor(leftMs / DAY_MS)} days, on ${day}`, mend);
+  }
   return ok("tls.expiry", target, `ends on ${day}`);
 }
 
