@@ -36,6 +36,20 @@ export function frameAt(bytes: Buffer, offset: number): FrameAt {
   return { kind: "frame", firstSeq, start: header, end };
 }
 
+/**
+ * Offset of the next whole frame at or behind `from` whose first seq `accept` takes; undefined where there is none. For
+ * segments with a damaged place in them, as a power cut can leave that wrote later pages and not earlier ones.
+ */
+export function findFrame(bytes: Buffer, from: number, accept: (firstSeq: number) => boolean): number | undefined {
+  for (let offset = from; offset + FRAME_HEADER_BYTES < bytes.length; offset++) {
+    const length = bytes.readUInt32BE(offset);
+    if (length === 0 || length > bytes.length - offset || bytes.readUInt16BE(offset + CRC_FROM) !== 0) continue;
+    const frame = frameAt(bytes, offset);
+    if (frame.kind === "frame" && accept(frame.firstSeq)) return offset;
+  }
+  return undefined;
+}
+
 /** Offset behind the last byte that is not zero, from `offset` on; `offset` where all are zero. */
 export function writtenEnd(bytes: Uint8Array, offset: number): number {
   let end = bytes.length;

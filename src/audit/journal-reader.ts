@@ -3,8 +3,8 @@
  * A seq may stand in two segments after a failed write (journal.ts, recover): both have the same bytes, or one is torn.
  */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { FRAME_HEADER_BYTES, frameAt } from "./frame.ts";
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { FRAME_HEADER_BYTES, findFrame, frameAt } from "./frame.ts";
 import { listSegmentsSync, type SegmentName } from "./segment.ts";
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -47,11 +47,19 @@ export class JournalReader {
     for (const segment of listSegmentsSync(this.#folder).toReversed()) {
       if (segment.firstSeq > seq) continue;
       this.#open(segment);
-      const frame = this.#frameOf(seq);
+      const frame = this.#frameOf(seq) ?? this.#frameBehindDamage(segment, seq);
       if (frame !== undefined) return frame;
       if (segment.path === before) break; // older ones end before this one
     }
     return undefined;
+  }
+
+  /** A damaged place before the frame hides it from #frameOf(). */
+  #frameBehindDamage({ path }: SegmentName, seq: number): Frame | undefined {
+    const offset = findFrame(readFileSync(path), this.#offset, (firstSeq) => firstSeq === seq);
+    if (offset === undefined) return undefined;
+    this.#offset = offset;
+    return this.#frameOf(seq);
   }
 
   #open({ path }: SegmentName): void {

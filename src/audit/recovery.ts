@@ -7,7 +7,7 @@ import { open, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isMissing } from "./atomic-file.ts";
 import { walkBundle } from "./bundle.ts";
-import { FRAME_HEADER_BYTES, frameAt, writtenEnd } from "./frame.ts";
+import { findFrame, frameAt, writtenEnd } from "./frame.ts";
 import { JournalReader } from "./journal-reader.ts";
 import { OpenSessions } from "./open-sessions.ts";
 import { readEntries } from "./read.ts";
@@ -83,10 +83,10 @@ async function cutTail(folder: string, tiles: number, size: number) {
   const newest = reachable.at(-1);
   if (newest !== undefined) {
     const bytes = await readFile(newest.path);
-    const end = framesEnd(bytes);
+    const end = framesEnd(bytes, size);
     const rest = bytes.subarray(end, writtenEnd(bytes, end));
     cutBytes += rest.length;
-    if (holdsFrame(rest, size)) {
+    if (findFrame(rest, 0, (seq) => seq >= size) !== undefined) {
       kept = `cut-${size}.seg`;
       await writeFile(join(folder, kept), rest, { mode: 0o600 });
     }
@@ -110,21 +110,15 @@ async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** End of the run of whole frames at the beginning of a segment. */
-function framesEnd(bytes: Buffer): number {
-  let offset = 0;
-  for (let frame = frameAt(bytes, offset); frame.kind === "frame"; frame = frameAt(bytes, offset)) offset = frame.end;
-  return offset;
-}
-
-/** Whether a whole frame of a later seq stands anywhere in `rest`: then more was lost than the last write. */
-function holdsFrame(rest: Buffer, seq: number): boolean {
-  for (let offset = 0; offset + FRAME_HEADER_BYTES < rest.length; offset++) {
-    if (rest.readUInt32BE(offset) > rest.length - offset || rest.readUInt16BE(offset + 8) !== 0) continue;
-    const frame = frameAt(rest, offset);
-    if (frame.kind === "frame" && frame.firstSeq >= seq) return true;
+/** End of the last whole frame whose entries are below `size`. */
+function framesEnd(bytes: Buffer, size: number): number {
+  let end = 0;
+  for (let at: number | undefined = 0; at !== undefined; at = findFrame(bytes, end, (seq) => seq < size)) {
+    const frame = frameAt(bytes, at);
+    if (frame.kind === "frame" && frame.firstSeq < size) end = frame.end;
+    else if (at > 0) break;
   }
-  return false;
+  return end;
 }
 
 /** Where to begin to read: what was kept about open sessions, else the bundle with the last beginning or end of a run. */
