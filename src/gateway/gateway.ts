@@ -56,6 +56,7 @@ export class Gateway {
   readonly #parsers = new Map<number, Parser>();
   readonly #caches = new Map<number, StatementCache>();
   readonly #reserved = new Map<string, number>();
+  #places = 0;
   readonly #stopping = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
   #config: Config;
@@ -130,9 +131,10 @@ export class Gateway {
     return cache;
   }
 
+  /** Sessions that are open or past authentication: those before it take no place, or anyone could fill the gateway. */
   requireCapacity(): void {
     const { maxSessions } = this.#config.gateway.listen;
-    if (this.#sessions.size >= maxSessions) {
+    if (this.#places >= maxSessions) {
       throw new GatewayError("TOO_MANY_SESSIONS", "too many sessions on this gateway", {
         detail: `The limit is ${maxSessions}.`,
         hint: "Close idle connections, or have gateway.listen.maxSessions raised.",
@@ -151,8 +153,9 @@ export class Gateway {
       throw new GatewayError("AUDIT_UNAVAILABLE", "the audit log cannot be written, so no session starts");
   }
 
-  /** Counts an upstream connection of the database. @returns gives the place back. */
+  /** Takes a place for a session, here and at the database. @returns gives both back. */
   reserve(database: string): () => void {
+    this.requireCapacity(); // again: others may have been let in while this one proved who it is
     const used = this.#reserved.get(database) ?? 0;
     const limit = this.#config.databases[database]?.maxConnections ?? 0;
     if (used >= limit) {
@@ -162,10 +165,12 @@ export class Gateway {
       });
     }
     this.#reserved.set(database, used + 1);
+    this.#places++;
     let given = false;
     return () => {
       if (given) return;
       given = true;
+      this.#places--;
       this.#reserved.set(database, (this.#reserved.get(database) ?? 1) - 1);
     };
   }
