@@ -57,7 +57,7 @@ async function queries(db, Author, Book) {
       rows.map(plain),
     ]),
   );
-  say("upsert", (await Author.upsert({ ...fixed, name: "author 1" }))[0].name);
+  say("upsert", (await Author.upsert({ ...fixed, name: "author 1" }, { conflictFields: ["name"] }))[0].name);
   say(
     "find or create",
     await Author.findOrCreate({ where: { name: "new" }, defaults: fixed }).then(([row, created]) => [
@@ -109,13 +109,17 @@ await main(async () => {
   });
   await db.authenticate();
   await db.query(SETUP);
-  const Author = db.define("author", {
-    name: { type: DataTypes.STRING(80), unique: true, allowNull: false },
-    mood: { type: DataTypes.ENUM("sad", "happy"), defaultValue: "happy" },
-    made: DataTypes.DATE,
-    extra: DataTypes.JSONB,
-    tags: DataTypes.ARRAY(DataTypes.TEXT),
-  });
+  const Author = db.define(
+    "author",
+    {
+      name: { type: DataTypes.STRING(80), allowNull: false },
+      mood: { type: DataTypes.ENUM("sad", "happy"), defaultValue: "happy" },
+      made: DataTypes.DATE,
+      extra: DataTypes.JSONB,
+      tags: DataTypes.ARRAY(DataTypes.TEXT),
+    },
+    { indexes: [{ unique: true, name: "authors_name", fields: ["name"] }] },
+  );
   const Book = db.define("book", { title: DataTypes.TEXT, price: DataTypes.DECIMAL(10, 2), cover: DataTypes.BLOB });
   Author.hasMany(Book, { onDelete: "CASCADE" });
   Book.belongsTo(Author);
