@@ -80,6 +80,7 @@ describe("a key's effect on reload", () => {
     ["gateway.http.port", "restart"],
     ["gateway.tls.cert", "sessions"],
     ["audit.durability", "restart"],
+    ["roles.admin", "now"],
     ["data", "restart"],
     ["database", "sessions"],
     ["issuers[0].url", "sessions"],

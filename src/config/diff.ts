@@ -6,8 +6,8 @@ import { Secret } from "../base/secret.ts";
 import { formatDuration, formatSize } from "./duration.ts";
 import type { Config } from "./schema.ts";
 
-/** `sessions`: for sessions that start from now on. `restart`: the running gateway keeps the old value. */
-export type ReloadEffect = "sessions" | "restart";
+/** `now`: at once. `sessions`: for sessions that start from now on. `restart`: the running gateway keeps the old value. */
+export type ReloadEffect = "now" | "sessions" | "restart";
 
 /** First keys (as written in postern.yaml) that a running gateway cannot change: its ports, its log and its store are open. */
 const RESTART = [
@@ -33,7 +33,8 @@ export interface ConfigChange {
 /** When a change of `path` (as written in postern.yaml, list positions and names included) takes effect. */
 export function reloadEffect(path: string): ReloadEffect {
   const below = (key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`);
-  return RESTART.some(below) ? "restart" : "sessions";
+  if (RESTART.some(below)) return "restart";
+  return below("roles") ? "now" : "sessions"; // people's rights are looked up at each request
 }
 
 /** SHA-256, hex, of the canonical JSON of `config` with its secrets left out. */

@@ -193,7 +193,7 @@ export const ConfigDocument = z.strictObject({
       url: secret().describe("Connection URL of the PostgreSQL database that keeps sessions, statements and freezes."),
     })
     .describe("Control store."),
-  issuers: z.array(Issuer).default([]).describe("Who may sign tokens."),
+  issuers: z.array(Issuer).prefault([]).describe("Who may sign tokens."),
   certificates: z.array(Certificate).default([]).describe("Client certificates and who they are."),
   databases: z.record(name("a database name"), Database).describe("Databases, by the name that agents ask for."),
   policy: path().optional().describe("Folder of the policy, *.cedar. Accepted now, used when policy is."),
