@@ -135,7 +135,7 @@ export async function startServer(options: StartOptions): Promise<RunningPostgre
     removeFolder: options.removeFolder,
   });
   try {
-    await untilReady(server, options.dataPath);
+    await untilReady(server, options.dataPath, port);
     return handle(server, port);
   } catch (cause) {
     const said = await tail(log, size);
@@ -152,8 +152,11 @@ export async function startServer(options: StartOptions): Promise<RunningPostgre
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 15;
 
-/** The eighth line of postmaster.pid is the server's own word on its state. Source: PostgreSQL 18, miscadmin.h, LOCK_FILE_LINE_PM_STATUS. */
-async function untilReady(server: Supervised, dataPath: string): Promise<void> {
+/**
+ * Lines of postmaster.pid: the fourth is the port (the file may be another server's, that is in our way), the eighth the
+ * server's own word on its state. Source: PostgreSQL 18, src/include/utils/pidfile.h.
+ */
+async function untilReady(server: Supervised, dataPath: string, port: number): Promise<void> {
   const pidFile = join(dataPath, "postmaster.pid");
   let code: number | undefined;
   void server.ended.then((ended) => {
@@ -161,8 +164,8 @@ async function untilReady(server: Supervised, dataPath: string): Promise<void> {
   });
   for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += POLL_MS) {
     if (code !== undefined) throw new PostgresFailed(`it ended with exit code ${code}`);
-    const lines = await readFile(pidFile, "utf8").catch(() => "");
-    if (lines.split("\n")[7]?.trim() === "ready") return;
+    const lines = (await readFile(pidFile, "utf8").catch(() => "")).split("\n");
+    if (lines[3] === String(port) && lines[7]?.trim() === "ready") return;
     await sleep(POLL_MS);
   }
   server.signal("QUIT");

@@ -5,7 +5,7 @@ import { type Demo, TOKEN_FILE } from "./start-demo.ts";
 export const SCREEN_ROWS = 24;
 export const SCREEN_COLUMNS = 80;
 
-/** @param shownFolder as the reader would type it; a long path makes long lines. */
+/** As text with a line break at its end. Paths are as the reader would type them; a long one makes a long line. */
 export function demoScreen({ folder, database, gateway }: Demo): string {
   const { wire, http } = gateway.addresses;
   const config = folder.show("postern.yaml");
@@ -27,7 +27,7 @@ Try now:
        bin/postern.js audit tail -f -c ${config}
   3. A bad token is refused: the same line with PGPASSWORD=nonsense
 
-The log is in ${folder.show("data", "log")}. Verify it, with two programs that share no code:
+The log is in ${folder.show("data", "log")}; two programs that share no code verify it:
   bin/postern.js audit verify -c ${config}
   python3 verifier/postern_verify.py ${folder.show("data", "log")}
 No psql here? npm start -- --once lets a scripted agent do it all.

@@ -36,14 +36,29 @@ export async function runScript(demo: Demo, say: Say): Promise<boolean> {
   for (const [index, [title, step]] of STEPS.entries()) {
     say(`\n${index + 1}. ${title}`);
     try {
-      await step(demo, (line) => say(`   ${line}`));
+      await step(demo, (text) => say(wrapped(text)));
     } catch (error) {
-      say(`   SURPRISE: ${error instanceof Error ? error.message : String(error)}`);
+      say(wrapped(`SURPRISE: ${error instanceof Error ? error.message : String(error)}`));
       return false;
     }
   }
   say("\nAll as it should be.");
   return true;
+}
+
+const COLUMNS = 80;
+const INDENT = "   ";
+
+/** `text` in lines that fit a terminal. */
+function wrapped(text: string): string {
+  const lines = [INDENT];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    const longer = line.trim() === "" ? line + word : `${line} ${word}`;
+    if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
+    else lines.push(INDENT + word);
+  }
+  return lines.join("\n");
 }
 
 async function tellIdentity(demo: Demo, say: Say): Promise<void> {
