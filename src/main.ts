@@ -106,7 +106,13 @@ async function start(
   stack.defer(() => log.close(stopReason));
   recordConfig(log, "start", null, configHash(config), []);
   const identityOf = ({ issuers, certificates }: Config, previous?: Identity) =>
-    createIdentity({ issuers, certificates, clock: systemClock, logger, ...(previous === undefined ? {} : { previous }) });
+    createIdentity({
+      issuers,
+      certificates,
+      clock: systemClock,
+      logger,
+      ...(previous === undefined ? {} : { previous }),
+    });
   let identity = identityOf(config);
   stack.defer(() => identity.close());
   const store = await openStore(config.store.url, logger);
