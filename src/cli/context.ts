@@ -24,8 +24,8 @@ export interface CliStream {
 /** The context of this process. */
 export function processContext(signal: AbortSignal): CliContext {
   return {
-    out: stream(process.stdout),
-    err: stream(process.stderr),
+    out: streamTo(process.stdout, process.env),
+    err: streamTo(process.stderr, process.env),
     env: process.env,
     cwd: process.cwd(),
     clock: systemClock,
@@ -33,15 +33,22 @@ export function processContext(signal: AbortSignal): CliContext {
   };
 }
 
-function stream(to: NodeJS.WriteStream): CliStream {
-  const { NO_COLOR, TERM } = process.env;
+/** The part of a process's output stream that is looked at. */
+export interface Output {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Colours on a terminal only, and not where NO_COLOR (no-color.org) or TERM say that they are not wanted. */
+export function streamTo(to: Output, env: NodeJS.ProcessEnv): CliStream {
   const isTerminal = to.isTTY === true;
   return {
     isTerminal,
     get columns() {
-      return isTerminal ? to.columns : 0;
+      return isTerminal ? (to.columns ?? 80) : 0;
     },
-    color: isTerminal && (NO_COLOR === undefined || NO_COLOR === "") && TERM !== "dumb",
+    color: isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
     write: (text) => void to.write(text),
   };
 }

@@ -7,6 +7,8 @@ const interrupt = new AbortController();
 const onInterrupt = (): void => {
   interrupt.abort();
   process.off("SIGINT", onInterrupt); // a second one ends the process as usual
+  // Commands with an end of their own (start, demo, connect) listen too; any other has a second to put things away.
+  if (process.listenerCount("SIGINT") === 0) setTimeout(() => process.exit(130), 1_000).unref();
 };
 process.on("SIGINT", onInterrupt);
 

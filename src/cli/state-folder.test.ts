@@ -52,13 +52,19 @@ describe("the folder of logins", () => {
     expect(state.login(LOGIN.gateway, "report")?.token).toBe("of-the-agent");
   });
 
-  it("forgets", () => {
+  it("forgets a gateway, its clients' tokens too, and no other", () => {
     const state = new StateFolder({ env: { XDG_STATE_HOME: folder } });
+    const other = { ...LOGIN, gateway: "http://127.0.0.1:2/" };
+    state.keep(other);
+    state.keep({ ...LOGIN, kind: "agent" }, "report");
     state.keep(LOGIN);
 
     state.forget(LOGIN.gateway);
 
-    expect(readdirSync(state.path)).toEqual([]);
+    expect(state.login(LOGIN.gateway)).toBeUndefined();
+    expect(state.login(LOGIN.gateway, "report")).toBeUndefined();
+    expect(state.currentGateway()).toBeUndefined();
+    expect(state.login(other.gateway)).toEqual(other);
   });
 
   it("takes a file that is damaged for no login", () => {

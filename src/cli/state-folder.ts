@@ -1,7 +1,7 @@
 /** What the CLI remembers between commands: which gateway, and tokens that still run. In files that only their owner reads. */
 
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -53,9 +53,20 @@ export class StateFolder {
     if (clientId === undefined) this.#write("current.json", { gateway: login.gateway });
   }
 
+  /** Deletes every login at `gateway`, clients' too. */
   forget(gateway: string): void {
-    rmSync(join(this.path, fileOf(gateway)), { force: true });
+    for (const name of this.#names()) {
+      if (this.#read(name, Login)?.gateway === gateway) rmSync(join(this.path, name), { force: true });
+    }
     if (this.currentGateway() === gateway) rmSync(join(this.path, "current.json"), { force: true });
+  }
+
+  #names(): readonly string[] {
+    try {
+      return readdirSync(this.path).filter((name) => /^login-.*\.json$/.test(name));
+    } catch {
+      return []; // no folder yet
+    }
   }
 
   #read<T>(name: string, shape: z.ZodType<T>): T | undefined {

@@ -1,5 +1,7 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { checkConfig, loadConfig } from "../../src/config/load.ts";
@@ -153,6 +155,39 @@ describe("postern config schema", () => {
 
     expect(schema.$schema).toBe("https://json-schema.org/draft/2020-12/schema");
     expect(Object.keys(schema.properties)).toContain("databases");
+  });
+});
+
+describe("the command as a process", () => {
+  const bin = fileURLToPath(new URL("../../bin/postern.js", import.meta.url));
+
+  it("says what is missing where it is not compiled", () => {
+    cpSync(bin, join(cli.folder, "bin", "postern.js"));
+
+    const { status, stderr } = spawnSync(process.execPath, [join(cli.folder, "bin", "postern.js")], {
+      encoding: "utf8",
+    });
+
+    expect(status).toBe(1);
+    expect(stderr).toBe("postern: it is not compiled yet\n  npm ci && npm run build\n");
+  });
+
+  it("gives its exit status, and keeps results apart from messages", () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "sessions", "ls"], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], XDG_STATE_HOME: cli.folder },
+    });
+
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("postern login --gateway");
+  });
+
+  it("takes a reader that has enough for no error", () => {
+    const line = `"${process.execPath}" "${bin}" config schema | head -c 10; exit "\${PIPESTATUS[0]}"`;
+    const { status, stdout, stderr } = spawnSync("bash", ["-c", line], { encoding: "utf8" });
+
+    expect({ status, stdout: stdout.trim(), stderr }).toMatchObject({ status: 0, stderr: "" });
+    expect(stdout).toHaveLength(10);
   });
 });
 
