@@ -8,6 +8,7 @@ import { principalId } from "../../src/identity/principal.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { reportOf } from "../../src/wire/error-response.ts";
 import { encodeQuery } from "../../src/wire/query.ts";
+import { encodeStartupMessage } from "../../src/wire/startup.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { startIssuer, type TestIssuer } from "../support/issuer.ts";
 import { type LogEntry, logEntries } from "../support/log-entries.ts";
@@ -395,6 +396,29 @@ describe("a gateway that is full", () => {
     expect([inside.length, outside.length]).toEqual([3, 5]);
     expect(summary(await after.query("SELECT 1")).at(-1)).toBe("ReadyForQuery idle");
     for (const { client } of [...tries, { client: after }]) client.destroy();
+  });
+
+  it("is not filled by connections that have not proved who they are", async () => {
+    await using own = await startGateway({
+      postgres,
+      issuer: agents,
+      config: { gateway: { name: "silent", listen, tls: "off", http } },
+    });
+    const startup = new Map([["user", own.role]]);
+    const silent = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const client = await RawClient.connect(own);
+        client.send((writer) => encodeStartupMessage(writer, { minor: 0, parameters: startup }));
+        expect((await client.next())?.type).toBe("AuthenticationCleartextPassword");
+        return client;
+      }),
+    );
+
+    const client = await login(own);
+    const answer = rows(await client.query("SELECT 3"));
+
+    expect(answer).toEqual([["3"]]);
+    for (const each of [client, ...silent]) each.destroy();
   });
 
   it("refuses one connection more than a database's maxConnections with 53300", async () => {
