@@ -61,34 +61,38 @@ export async function runGateway(options: RunOptions): Promise<RunningGateway> {
   const destination = options.logDestination;
   const level = options.env["POSTERN_LOG_LEVEL"] === "debug" ? "debug" : "info";
   const logger = createLogger({ level, ...(destination === undefined ? {} : { destination }) });
-  const stack = new AsyncDisposableStack_();
+  const stack = new Undo();
   try {
     return await start(options, config, logger, stack);
   } catch (error) {
-    await stack.dispose();
+    await stack.dispose().catch((cause: unknown) => logger.error({ err: cause }, "the start could not be taken back"));
     throw error;
   }
 }
 
 /** What must be undone, newest first. Node 20 has no AsyncDisposableStack. */
-class AsyncDisposableStack_ {
+class Undo {
   readonly #steps: (() => Promise<void> | void)[] = [];
 
   defer(step: () => Promise<void> | void): void {
     this.#steps.push(step);
   }
 
+  /** Every step is taken, whatever one of them throws; the first error is thrown in the end. */
   async dispose(): Promise<void> {
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+    const errors: unknown[] = [];
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        await step();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 }
 
-async function start(
-  options: RunOptions,
-  config: Config,
-  logger: Logger,
-  stack: AsyncDisposableStack_,
-): Promise<RunningGateway> {
+async function start(options: RunOptions, config: Config, logger: Logger, stack: Undo): Promise<RunningGateway> {
   await mkdir(config.dataPath, { recursive: true, mode: 0o700 });
   const metrics = createMetrics();
   let counters: () => Record<string, number> = () => ({});
@@ -187,7 +191,13 @@ async function start(
     flushed: () => whenIntegrated(log),
     stop: (reason) => {
       stopReason = reason;
-      stopped ??= stack.dispose().then(() => resolveClosed(0));
+      stopped ??= stack.dispose().then(
+        () => resolveClosed(0),
+        (error: unknown) => {
+          logger.error({ err: error }, "the gateway did not stop cleanly");
+          resolveClosed(1);
+        },
+      );
       return stopped;
     },
     reload: async () => {

@@ -82,6 +82,7 @@ export class Session {
 
   /** Tells the client why, then ends. The running statement is cancelled. */
   end(error: GatewayError): void {
+    if (this.#state.phase === "ending") this.#hurry();
     if (this.#state.phase !== "open") return;
     const { client } = this.options;
     // In the middle of a row nothing else can be said: the client then sees the connection close.
@@ -145,8 +146,7 @@ export class Session {
     this.#terminated = true;
     this.#state = { phase: "ending", reason: "client terminated" };
     this.#gate.add(TERMINATE);
-    this.#gate.release();
-    this.options.client.end();
+    this.#gate.release(); // answers to what came before are still delivered; the server's close ends the client's side
   }
 
   #clientGone(): void {
@@ -166,6 +166,13 @@ export class Session {
       this.options.cancel();
       this.#deadline = setTimeout(() => this.#hangUp(), OUTCOME_WAIT_MS);
     } else this.#hangUp();
+  }
+
+  /** A client that said goodbye may have left a long statement behind: a frozen principal's must not go on. */
+  #hurry(): void {
+    if (this.#deadline !== undefined) return;
+    this.cancel();
+    this.#deadline = setTimeout(() => this.options.upstream.destroy(), OUTCOME_WAIT_MS);
   }
 
   #hangUp(): void {
