@@ -3,7 +3,7 @@
  * for many files. Synchronous: the integrator's thread does nothing else meanwhile, and libuv's pool stays free for flushes.
  */
 
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** Files that a killed process may leave; not part of a log. */
@@ -71,7 +71,9 @@ export class AtomicFiles {
     }
   }
 
+  /** Folders below the root are made, the root itself is not: it has gone, and with it what it should be found in. */
   #makeFolder(path: string): void {
+    statSync(this.#root);
     const first = mkdirSync(path, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) this.#folders.add(dirname(made));

@@ -136,7 +136,7 @@ export class Journal {
 
   /** Makes all that is handed over durable, together with what others wait for. Resolves also where it failed: see onFailure. */
   flush(): Promise<void> {
-    if (this.#failed) return Promise.resolve();
+    if (this.#failed || this.#handed === this.#durable) return Promise.resolve();
     this.#flushing ??= this.#sync().finally(() => {
       this.#flushing = undefined;
     });
@@ -183,8 +183,9 @@ export class Journal {
     this.#makeSpare();
   }
 
-  /** Flushes and closes. Nothing may be appended after. */
+  /** Flushes and closes. Nothing may be appended after. May be called again. */
   async close(): Promise<void> {
+    await this.#flushing;
     await this.flush();
     await this.#spare;
     this.#closeFiles();

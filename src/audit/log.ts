@@ -8,6 +8,8 @@ import { unlink } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
 import { type EntryBody, entryParts, entryTooLong, MAX_ENTRY_BYTES } from "./entry.ts";
+import { GroupCommit, type Settled } from "./group-commit.ts";
+import { Health, type LogSink, type LogState } from "./health.ts";
 import { journalFolderOf } from "./integrate.ts";
 import { IntegratorThread } from "./integrator-thread.ts";
 import { Journal } from "./journal.ts";
@@ -15,14 +17,8 @@ import { type OpenedFolder, openFolder } from "./open-folder.ts";
 import { openingEntries } from "./opening-entries.ts";
 import { listSegments, SEGMENT_BYTES } from "./segment.ts";
 import { Timestamps } from "./timestamp.ts";
-import { type Settled, Waiters } from "./waiters.ts";
 
-/** What the log needs of a logger; pino's has it. */
-export interface LogSink {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+export type { LogSink, LogState } from "./health.ts";
 
 export interface AuditLogOptions {
   /** The data folder: `log/`, `journal/`, `keys/` are made in it. */
@@ -43,13 +39,9 @@ export interface AuditLogOptions {
   readonly onFlush?: (seconds: number) => void;
 }
 
-/** `failed`: nothing may run. The log probes the disk and turns to `ok` by itself. */
-export type LogState = "ok" | "failed";
-
-/** Entries handed over, and not waited for, are on disk this much later plus one flush. */
-const FLUSH_AFTER_MS = 5;
+/** A hand-over looks so often whether the journal still is where it can be found. */
 const PLACE_CHECK_MS = 50;
-const PROBE_MS = 250;
+const IDLE_CHECK_MS = 1000;
 /** A verifier takes more than 150 seconds without a sign of life for a gap. */
 const HEARTBEAT_MS = 60_000;
 
@@ -66,17 +58,10 @@ export class AuditLog {
   readonly #opened: OpenedFolder;
   readonly #journal: Journal;
   readonly #timestamps: Timestamps;
-  readonly #waiters = new Waiters();
-  readonly #stateCallbacks: ((state: LogState) => void)[] = [];
-  #turn: Settled[] = [];
-  #turnScheduled = false;
-  #flushTimer: NodeJS.Timeout | undefined;
-  #probeTimer: NodeJS.Timeout | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
+  readonly #commit: GroupCommit;
+  readonly #health: Health;
+  readonly #timers: NodeJS.Timeout[] = [];
   #integrator: IntegratorThread | undefined;
-  #failedSinceMs: number | undefined;
-  /** The first error of this failure. */
-  #failure: unknown;
   #integratorFailed = false;
   #checkedMs = 0;
   #closed = false;
@@ -101,45 +86,61 @@ export class AuditLog {
   private constructor(options: AuditLogOptions, opened: OpenedFolder) {
     this.#options = options;
     this.#opened = opened;
-    this.#timestamps = new Timestamps(options.clock, opened.recovered.lastMicros);
+    const { clock, logger, onFlush } = options;
+    this.#timestamps = new Timestamps(clock, opened.recovered.lastMicros);
     this.#journal = new Journal({
       folder: journalFolderOf(opened),
       firstSeq: opened.recovered.size,
       segmentBytes: SEGMENT_BYTES,
       onDurable: (size) => {
         this.#integrator?.setDurable(size);
-        this.#waiters.settle(size);
+        this.#commit.settle(size);
       },
-      onFailure: (cause) => this.#onFailure(cause),
+      onFailure: (cause) => this.#fail(cause),
+    });
+    this.#commit = new GroupCommit({ journal: this.#journal, handOver: () => this.handOver(), clock, onFlush });
+    this.#health = new Health({
+      clock,
+      logger,
+      tryAgain: () => this.#tryAgain(),
+      onRecovered: (reason, seconds) => this.#appendOwn({ type: "alarm.log_interrupted", reason, seconds }),
     });
   }
 
   async #start(): Promise<void> {
-    const { dataFolder, gatewayName, instance, recovered } = this.#opened;
     try {
       await this.#journal.start();
-      this.#integrator = await IntegratorThread.start(
-        { dataFolder, gatewayName, instance, sessions: recovered.sessionsAtTiles },
-        {
-          onFailed: (cause) => this.#onIntegratorFailed(cause),
-          onOk: () => {
-            this.#integratorFailed = false;
-          },
-          onRecorded: () => this.#beat(),
-        },
-      );
+      this.#integrator = await this.#startIntegrator();
       this.#integrator.setDurable(this.#journal.durable);
       const version = this.#options.version ?? "unknown";
       let last = 0;
       for (const entry of openingEntries(this.#opened, version, process.version)) last = this.append(entry);
       await this.whenDurable(last);
     } catch (error) {
-      await this.#integrator?.terminate();
-      await this.#journal.close();
-      this.#opened.unlock();
+      await this.#end();
       throw error;
     }
-    this.#heartbeat = setInterval(() => this.#integrator?.record(), HEARTBEAT_MS).unref();
+    this.#timers.push(
+      setInterval(() => this.#integrator?.record(), HEARTBEAT_MS).unref(),
+      setInterval(() => this.#checkIdle(), IDLE_CHECK_MS).unref(),
+    );
+  }
+
+  #startIntegrator(): Promise<IntegratorThread> {
+    const { dataFolder, gatewayName, instance, recovered } = this.#opened;
+    return IntegratorThread.start(
+      { dataFolder, gatewayName, instance, sessions: recovered.sessionsAtTiles },
+      {
+        onFailed: (cause) => {
+          this.#integratorFailed = true;
+          this.#fail(cause);
+        },
+        onOk: () => {
+          this.#integratorFailed = false;
+        },
+        onRecorded: () => this.#beat(),
+      },
+    );
   }
 
   /**
@@ -154,68 +155,65 @@ export class AuditLog {
 
   /** append() for the hot path: the parts are those of entryParts(). */
   appendParts(head: string, mid: string, tail: string): number {
-    if (this.#failedSinceMs !== undefined || this.#closed) throw this.#unavailable();
+    if (this.#health.failed || this.#closed) throw this.#health.unavailable();
+    if (this.#journal.overdue) this.handOver();
     return this.#append(head, mid, tail);
   }
 
   /** appendParts() for entries that settle what is on record; see append(). @throws {GatewayError} as append(). */
   appendSettling(head: string, mid: string, tail: string): number {
-    if (this.#closed || (this.#failedSinceMs !== undefined && this.#journal.full)) throw this.#unavailable();
+    if (this.#closed || (this.#health.failed && this.#journal.full)) throw this.#health.unavailable();
+    if (this.#journal.overdue && !this.#health.failed) this.#commit.scheduleTurn();
     return this.#append(head, mid, tail);
   }
 
   /**
    * Writes all that was appended to the kernel, in one call: a killed process loses none of it. What could not be handed
    * over stays in memory and is written first when the disk is back; its statements must not run (or have ended before).
+   * Only where the process ends before that is it lost: then the next start closes as `unknown` what has no outcome.
    * @throws {GatewayError} AUDIT_UNAVAILABLE.
    */
   handOver(): void {
-    if (this.#failedSinceMs !== undefined) throw this.#unavailable();
+    if (this.#health.failed) throw this.#health.unavailable();
     this.#checkPlace();
     try {
       this.#journal.handOver();
     } catch {
-      throw this.#unavailable(); // the journal has told onFailure
+      throw this.#health.unavailable(); // the journal has told #fail
     }
-    this.#scheduleFlush();
+    this.#commit.scheduleFlush();
   }
 
   /** Hands over once for all callers of this turn of the event loop, then calls each back. Under `strict`: when on disk. */
   afterHandOver(callback: Settled): void {
-    if (this.#options.durability === "strict") {
-      this.afterDurable(this.#journal.next - 1, callback);
-      return;
-    }
-    this.#turn.push(callback);
-    this.#scheduleTurn();
+    if (this.#options.durability === "strict") this.#commit.afterDurable(this.#journal.next - 1, callback);
+    else this.#commit.afterHandOver(callback);
   }
 
   /** Calls back when the entry `index` is on disk, or cannot be brought there. Never before this function has returned. */
   afterDurable(index: number, callback: Settled): void {
-    if (this.#failedSinceMs === undefined && index >= this.#journal.durable) this.#waiters.add(index, callback);
-    else this.#turn.push(callback); // on disk already, or refused with the turn
-    this.#scheduleTurn();
+    this.#commit.afterDurable(index, callback);
   }
 
   /** afterDurable() as a promise. */
   whenDurable(index: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.afterDurable(index, (error) => (error === undefined ? resolve() : reject(error)));
+      this.#commit.afterDurable(index, (error) => (error === undefined ? resolve() : reject(error)));
     });
   }
 
   get state(): LogState {
-    return this.#failedSinceMs === undefined ? "ok" : "failed";
+    return this.#health.failed ? "failed" : "ok";
   }
 
   /** Why the log has failed, for the operator; undefined while it is ok. */
   get failure(): unknown {
-    return this.#failure;
+    return this.#health.failure;
   }
 
   /** Calls back at each change of state. */
   onState(callback: (state: LogState) => void): void {
-    this.#stateCallbacks.push(callback);
+    this.#health.onState(callback);
   }
 
   /** Entries so far: the next leaf index. */
@@ -238,31 +236,40 @@ export class AuditLog {
     return this.#opened.instance;
   }
 
-  /** Writes gateway.stopped and the last checkpoint, closes the log in the registry. Nothing can be appended after. */
+  /**
+   * Writes gateway.stopped and the last checkpoint, closes the log in the registry. Nothing can be appended after.
+   * Does not throw: where the disk does not take it, the journal has what it took, and the next start recovers.
+   */
   async close(reason: string): Promise<void> {
     if (this.#closed) return;
-    clearInterval(this.#heartbeat);
     try {
-      if (this.state === "failed") throw this.#failure;
+      if (this.#health.failed) throw this.#health.failure;
       const last = this.append({ type: "gateway.stopped", reason, counters: this.#options.counters?.() ?? {} });
+      this.#closed = true;
       await this.whenDurable(last);
+      await this.#journal.close();
       await this.#integrator?.close();
       for (const { path } of await listSegments(journalFolderOf(this.#opened))) await unlink(path);
     } catch (error) {
       this.#options.logger.error({ err: error }, "the audit log could not be closed: the next start recovers it");
-      await this.#integrator?.terminate();
     } finally {
-      this.#closed = true;
-      clearTimeout(this.#flushTimer);
-      clearTimeout(this.#probeTimer);
-      await this.#journal.close();
-      this.#opened.unlock();
+      await this.#end();
     }
   }
 
+  async #end(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#commit.stop();
+    this.#health.stop();
+    await this.#integrator?.terminate();
+    await this.#journal.close();
+    this.#opened.unlock();
+  }
+
   #append(head: string, mid: string, tail: string): number {
-    if (this.#journal.overdue && this.#failedSinceMs === undefined) this.handOver();
     const seq = this.#journal.next;
+    // entryText(), by hand: one string, no object.
     const text = `{${head}"seq":${seq},${mid}"ts":"${this.#timestamps.next()}",${tail}}`;
     const appended = this.#journal.append(text, MAX_ENTRY_BYTES);
     if (!appended.ok) throw entryTooLong(appended.bytes);
@@ -271,48 +278,28 @@ export class AuditLog {
     return seq;
   }
 
+  /** An entry of the log itself, which goes out with the turn. */
   #appendOwn(entry: EntryBody): void {
     const { head, mid, tail } = entryParts(entry);
     this.#append(head, mid, tail);
+    this.#commit.scheduleTurn();
   }
 
-  #scheduleTurn(): void {
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
-    setImmediate(() => this.#endTurn());
+  /** The registry has just noted how far the log is: the heartbeat notes how far the registry is. */
+  #beat(): void {
+    if (this.#closed || this.#health.failed || this.#integrator === undefined) return;
+    const counters = this.#options.counters?.() ?? {};
+    this.#appendOwn({ type: "gateway.heartbeat", counters, registry: { ...this.#integrator.registry } });
   }
 
-  #endTurn(): void {
-    this.#turnScheduled = false;
-    const turn = this.#turn;
-    this.#turn = [];
-    let error: GatewayError | undefined;
-    try {
-      this.handOver();
-    } catch (thrown) {
-      error = thrown instanceof GatewayError ? thrown : this.#unavailable();
-    }
-    if (error === undefined && this.#waiters.count > 0) void this.#flush();
-    for (const callback of turn) callback(error);
+  #fail(cause: unknown): void {
+    this.#health.fail(cause);
+    this.#commit.failAll(this.#health.unavailable());
   }
 
-  #scheduleFlush(): void {
-    if (this.#flushTimer !== undefined || this.#journal.flushing || this.#journal.handed === this.#journal.durable)
-      return;
-    this.#flushTimer = setTimeout(() => {
-      this.#flushTimer = undefined;
-      void this.#flush();
-    }, FLUSH_AFTER_MS);
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#journal.flushing) return; // the one in flight starts the next: see below
-    const startMs = this.#options.clock.monotonicMs();
-    await this.#journal.flush();
-    this.#options.onFlush?.((this.#options.clock.monotonicMs() - startMs) / 1000);
-    if (this.#failedSinceMs !== undefined || this.#closed) return;
-    if (this.#waiters.count > 0) void this.#flush();
-    else this.#scheduleFlush();
+  async #tryAgain(): Promise<boolean> {
+    if (this.#journal.failed) await this.#journal.recover();
+    return !this.#integratorFailed;
   }
 
   /** A deleted or exchanged folder keeps its open files writable: what is written there nobody would find. */
@@ -320,70 +307,15 @@ export class AuditLog {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#checkedMs < PLACE_CHECK_MS && nowMs >= this.#checkedMs) return;
     this.#checkedMs = nowMs;
-    if (!this.#journal.isInPlace()) {
+    if (this.#journal.isInPlace()) return;
+    this.#journal.fail(new Error("the journal's segment is not in its place"));
+    throw this.#health.unavailable();
+  }
+
+  /** The same where nobody hands over: readiness is to turn false before a statement comes. */
+  #checkIdle(): void {
+    if (!this.#health.failed && !this.#closed && !this.#journal.isInPlace()) {
       this.#journal.fail(new Error("the journal's segment is not in its place"));
-      throw this.#unavailable();
     }
-  }
-
-  #onFailure(cause: unknown): void {
-    if (this.#failedSinceMs !== undefined) return;
-    this.#failedSinceMs = this.#options.clock.monotonicMs();
-    this.#failure = cause;
-    this.#options.logger.error({ err: cause }, "the audit log cannot be written: no statement runs until it can");
-    this.#waiters.failAll(this.#unavailable());
-    this.#tellState("failed");
-    this.#probeLater();
-  }
-
-  #probeLater(): void {
-    if (this.#closed) return;
-    this.#probeTimer = setTimeout(() => void this.#probe(), PROBE_MS).unref();
-  }
-
-  async #probe(): Promise<void> {
-    try {
-      if (this.#journal.failed) await this.#journal.recover();
-    } catch (error) {
-      this.#options.logger.warn({ err: error }, "the audit log still cannot be written");
-    }
-    if (this.#journal.failed || this.#integratorFailed) this.#probeLater();
-    else this.#recovered();
-  }
-
-  #recovered(): void {
-    const seconds = (this.#options.clock.monotonicMs() - (this.#failedSinceMs ?? 0)) / 1000;
-    const reason = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
-    this.#failedSinceMs = undefined;
-    this.#failure = undefined;
-    this.#appendOwn({ type: "alarm.log_interrupted", reason, seconds });
-    this.#scheduleTurn();
-    this.#options.logger.info({ seconds }, "the audit log is written again");
-    this.#tellState("ok");
-  }
-
-  #onIntegratorFailed(cause: unknown): void {
-    this.#integratorFailed = true;
-    this.#onFailure(cause);
-  }
-
-  /** The registry has just noted how far the log is: the heartbeat notes how far the registry is. */
-  #beat(): void {
-    if (this.#closed || this.state === "failed" || this.#integrator === undefined) return;
-    const { size, root } = this.#integrator.registry;
-    const counters = this.#options.counters?.() ?? {};
-    this.append({ type: "gateway.heartbeat", counters, registry: { size, root } });
-    this.#scheduleTurn();
-  }
-
-  #tellState(state: LogState): void {
-    for (const callback of this.#stateCallbacks) callback(state);
-  }
-
-  #unavailable(): GatewayError {
-    return new GatewayError("AUDIT_UNAVAILABLE", "the audit log cannot be written, so no statement runs", {
-      hint: "The gateway goes on by itself when the log can be written again.",
-      cause: this.#failure,
-    });
   }
 }
