@@ -3,6 +3,7 @@
  * Written for old versions of Node too, as far as the sentence that says that they are too old.
  */
 
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -32,11 +33,21 @@ async function start() {
 /** npm cannot pass on a kill -9: where it is gone, so is whoever asked for the demo. */
 function endWithNpm() {
   if (process.env.npm_lifecycle_event !== "start") return;
-  const parent = process.ppid;
+  const shell = process.ppid;
+  const npm = parentOf(shell);
   const watch = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === shell && parentOf(shell) === npm) return;
     clearInterval(watch);
     process.kill(process.pid, "SIGTERM");
   }, 1_000);
   watch.unref();
+}
+
+/** Parent of a process, where the system tells in a file (Linux); some shells stay between npm and us. */
+function parentOf(pid) {
+  try {
+    return /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
 }

@@ -44,6 +44,8 @@ export interface DatabaseOptions {
   readonly authority: Authority;
   /** Told what takes a while, and what had to be made again and why. */
   readonly say: (line: string) => void;
+  /** Throws when the start is to be given up; called between its steps. */
+  readonly check: () => void;
 }
 
 interface Passwords extends ShopPasswords {
@@ -53,7 +55,7 @@ interface Passwords extends ShopPasswords {
 
 /** Starts the server and makes whatever is missing; about 1 s, 8 s the first time. @throws {DemoProblem} {PostgresFailed} */
 export async function startDatabase(options: DatabaseOptions): Promise<DemoDatabase> {
-  const { folder, say } = options;
+  const { folder, say, check } = options;
   const parent = await serverFolder(folder);
   const binaries = await findBinaries(platformPackage(), parent);
   const place: Place = { binaries, dataPath: join(parent, "data"), options };
@@ -62,11 +64,13 @@ export async function startDatabase(options: DatabaseOptions): Promise<DemoDatab
     const url = (user: string, password: Secret, database: string): string =>
       `postgres://${user}:${password.reveal()}@127.0.0.1:${server.port}/${database}`;
     const admin = url("postgres", passwords.postgres, "postgres");
-    const damage = await shopDamage(admin, passwords);
-    if (damage !== null) {
+    check();
+    if ((await shopDamage(admin, passwords)) !== null) {
       say("Filling the shop: 5,000 customers, 20,000 orders.");
       await createShop(admin, { passwords });
+      await quietLog(admin);
     }
+    check();
     await makeStore(admin, passwords.store);
     const storeUrl = new Secret(url("postern", passwords.store, "postern"));
     return { server, version: binaries.version, passwords, storeUrl };
@@ -111,6 +115,7 @@ async function initialise({ binaries, dataPath, options }: Place): Promise<Passw
   await rm(unfinished, { recursive: true, force: true });
   await rm(dataPath, { recursive: true, force: true });
   await initialiseData(binaries, unfinished, passwords.postgres);
+  options.check();
   await rename(unfinished, dataPath);
   return passwords;
 }
@@ -130,6 +135,7 @@ async function start(place: Place): Promise<RunningPostgres> {
       return await retryTakenPort(() => startServer({ binaries, dataPath, logPath, owner }));
     } catch (error) {
       if (!(error instanceof DataInUse)) throw error;
+      options.check();
       if (waits < IN_USE_WAITS) await sleep(IN_USE_WAIT_MS);
       else
         throw new DemoProblem(
@@ -229,17 +235,30 @@ async function writePasswords(folder: DemoFolder): Promise<Passwords> {
   return passwords;
 }
 
+/** What `postern doctor` asks of the server: query trees, which masking will read, hold literals and do not belong in its log. */
+async function quietLog(adminUrl: string): Promise<void> {
+  await administer(adminUrl, async (client) => {
+    for (const role of ["agent", "analyst"]) await client.query(`ALTER ROLE ${role} SET log_min_messages = panic`);
+  });
+}
+
 /** The control store's role and database; nothing where they are there. */
 async function makeStore(adminUrl: string, password: Secret): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  client.on("error", () => undefined); // the query in flight rejects with it
-  await client.connect();
-  try {
+  await administer(adminUrl, async (client) => {
     const { rowCount: roles } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = 'postern'");
     if (roles === 0) await client.query("CREATE ROLE postern");
     await client.query(`ALTER ROLE postern LOGIN PASSWORD '${password.reveal()}'`);
     const { rowCount: databases } = await client.query("SELECT 1 FROM pg_database WHERE datname = 'postern'");
     if (databases === 0) await client.query("CREATE DATABASE postern OWNER postern");
+  });
+}
+
+async function administer(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => undefined); // the query in flight rejects with it
+  await client.connect();
+  try {
+    await work(client);
   } finally {
     await client.end();
   }

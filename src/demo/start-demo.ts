@@ -64,7 +64,7 @@ async function startParts(
   const authority = await createAuthority("Postern demo authority");
   interruption.check();
   // First, since its data folder's lock keeps a second demo out before anything is written.
-  const database = await startDatabase({ folder, authority, say });
+  const database = await startDatabase({ folder, authority, say, check: () => interruption.check() });
   undo.push(() => database.server.stop());
   interruption.check();
   await writeTls(folder, authority);

@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { processesLeft, startDemoProcess, temporaryFolders } from "../support/demo-process.ts";
 
 let prepared: string;
@@ -30,6 +30,9 @@ beforeEach(async () => {
   folder = join(parent, ".postern");
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
+
+// Each test starts whole demos, real server and all: seconds on an idle machine, a minute on a busy one.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const LIMIT_MS = 15_000;
 
