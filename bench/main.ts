@@ -56,12 +56,12 @@ async function runBench(projectPath: string, options: Options): Promise<void> {
   onSignal(cleanUp);
   const bulkRows = options.quick ? 10_000 : 1_000_000;
   say(`Starting PostgreSQL with pgbench's tables and ${bulkRows.toLocaleString("en-US")} rows more`);
-  const server = await startPostgres(options.quick ? 8 : 32, bulkRows);
+  const certificate = await makeCertificate();
+  const server = await startPostgres(options.quick ? 8 : 32, bulkRows, certificate);
   cleanUp.defer(() => server.stop());
   const machine = await describeMachine(server.version, loadBefore);
   say(machineLine(machine));
 
-  const certificate = await makeCertificate();
   const issuer = await makeIssuer();
   const profilePath = options.profile ? await mkdtemp(join(tmpdir(), "postern-bench-profile-")) : undefined;
   const pgbouncer = options.targets.includes("pgbouncer")
@@ -126,8 +126,9 @@ async function withTls(
   await using cleanUp = new CleanUp();
   const gateway = bench.gateway === undefined ? undefined : await orNone("postern over TLS", start(), cleanUp);
   if (gateway !== undefined) cleanUp.defer(() => gateway.stop().then(() => gateway.remove()));
-  const running = [pgbouncer, gateway].filter((target) => target !== undefined);
-  await throughputOverTls({ ...bench, tlsTargets: running.map(({ target }) => target) });
+  const direct = bench.targets.filter((target) => target.name === "direct");
+  const hops = [pgbouncer, gateway].flatMap((running) => (running === undefined ? [] : [running.target]));
+  await throughputOverTls({ ...bench, tlsTargets: [...direct, ...hops] });
 }
 
 async function report(

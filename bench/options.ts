@@ -23,8 +23,8 @@ export interface Options {
   readonly quick: boolean;
   /** Runs the gateway under --cpu-prof and prints where the time goes. */
   readonly profile: boolean;
-  /** Of one pgbench run. */
-  readonly seconds: number;
+  /** Of one pgbench run; a quick one counts transactions instead. */
+  readonly extent: { readonly seconds: number } | { readonly transactions: number };
   readonly repetitions: number;
   readonly rows: readonly RowName[];
   /** Narrow the throughput row; empty: all. */
@@ -45,7 +45,7 @@ export function readOptions(args: readonly string[]): Options {
     options: {
       quick: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
-      seconds: { type: "string" },
+      seconds: { type: "string", default: "3" },
       repetitions: { type: "string" },
       rows: { type: "string", default: ROWS.join(",") },
       clients: { type: "string", default: "" },
@@ -57,7 +57,7 @@ export function readOptions(args: readonly string[]): Options {
   return {
     quick: values.quick,
     profile: values.profile,
-    seconds: positive(values.seconds ?? (values.quick ? "1" : "3")),
+    extent: values.quick ? { transactions: 50 } : { seconds: positive(values.seconds) },
     repetitions: positive(values.repetitions ?? (values.quick ? "1" : "5")),
     rows: subset(ROWS, values.rows),
     clients: list(values.clients).map(positive),

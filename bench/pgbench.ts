@@ -26,7 +26,8 @@ export interface Load {
   readonly script: "select-only" | "tpcb-like";
   readonly mode: "simple" | "extended" | "prepared";
   readonly clients: number;
-  readonly seconds: number;
+  /** How long, or how many transactions of each client: a busy machine may do none in a second. */
+  readonly extent: { readonly seconds: number } | { readonly transactions: number };
   readonly tls?: boolean;
 }
 
@@ -61,19 +62,9 @@ export async function pgbenchLatencies(target: Target, load: Load): Promise<numb
 
 async function start(target: Target, load: Load, more: readonly string[]): Promise<string> {
   const threads = Math.min(load.clients, availableParallelism());
-  const what = [
-    "-n",
-    "-b",
-    load.script,
-    "-M",
-    load.mode,
-    "-c",
-    String(load.clients),
-    "-j",
-    String(threads),
-    "-T",
-    String(load.seconds),
-  ];
+  const { extent } = load;
+  const length = "seconds" in extent ? ["-T", String(extent.seconds)] : ["-t", String(extent.transactions)];
+  const what = ["-n", "-b", load.script, "-M", load.mode, "-c", String(load.clients), "-j", String(threads), ...length];
   const where = ["-h", target.host, "-p", String(target.port), "-U", target.user, target.database];
   const env = {
     ...process.env,

@@ -152,7 +152,7 @@ DECODE = json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=n
 ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 def canonical(value):
-    """In full. ENCODE is faster, and differs for names beyond ASCII and for very small and large numbers."""
+    """In full. ENCODE is faster, and differs for names beyond U+FFFF and for very small and large numbers."""
     if isinstance(value, dict):
         names = sorted(value, key=lambda name: name.encode("utf-16-be"))
         return "{" + ",".join(ENCODE(name) + ":" + canonical(value[name]) for name in names) + "}"
@@ -164,7 +164,8 @@ def parse_entry(data):
     try:
         text = data.decode("utf-8")
         entry, _ = DECODE(text)  # whatever follows the end shows in the comparison
-        same = (text.isascii() and ENCODE(entry) == text) or canonical(entry) == text
+        plain = text.isascii() or len(text.encode("utf-16-le")) == 2 * len(text)  # code points sort as UTF-16 does
+        same = (plain and ENCODE(entry) == text) or canonical(entry) == text
     except (ValueError, RecursionError) as error:
         raise Wrong(f"is not canonical JSON (RFC 8785): {error}") from error
     need(same and isinstance(entry, dict), "is not canonical JSON (RFC 8785), or not an object")
@@ -302,12 +303,14 @@ class Log:
         pending, data = read_file(self.folder, "checkpoint.next"), read_file(self.folder, "checkpoint")
         need(data, "is missing, empty or unreadable")
         current, following = Checkpoint(data, self.keys), []
-        if pending not in (b"", data) and pending == read_file(self.folder, "checkpoint.next"):  # else just renamed
-            try:
+        try:
+            if pending not in (b"", data):
                 following = [Checkpoint(pending, self.keys)]
                 later = following[0].origin == current.origin and following[0].size > current.size
                 need(later, "is not for a later size of this log")
-            except Wrong as error:
+        except Wrong as error:
+            following = []
+            if pending == read_file(self.folder, "checkpoint.next"):  # else it was renamed, and its successors too
                 self.wrong("checkpoint.next", error)
         return [current, *following]
 

@@ -8,7 +8,7 @@ export const LATENCY = "one client, prepared";
 
 export async function latency(bench: Bench): Promise<void> {
   bench.say(LATENCY);
-  const load = { script: "select-only", mode: "prepared", clients: 1, seconds: bench.options.seconds } as const;
+  const load = { script: "select-only", mode: "prepared", clients: 1, extent: bench.options.extent } as const;
   await interleave(bench.options.repetitions, bench.targets, async (target) => {
     const values = await pgbenchLatencies(target, load);
     bench.samples.add(LATENCY, "us, median", target.name, median(values));

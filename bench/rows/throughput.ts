@@ -20,7 +20,7 @@ export async function throughput(bench: Bench): Promise<void> {
   for (const script of SCRIPTS) {
     for (const mode of modes) {
       for (const count of clients) {
-        const load: Load = { script, mode, clients: count, seconds: options.seconds };
+        const load: Load = { script, mode, clients: count, extent: options.extent };
         say(seriesName(load));
         await interleave(options.repetitions, bench.targets, (target) =>
           measure(bench, target, seriesName(load), load),
@@ -32,7 +32,7 @@ export async function throughput(bench: Bench): Promise<void> {
 
 /** One client setting over TLS. */
 export async function throughputOverTls(bench: Bench): Promise<void> {
-  const load: Load = { script: "select-only", mode: "prepared", clients: 8, seconds: bench.options.seconds, tls: true };
+  const load: Load = { script: "select-only", mode: "prepared", clients: 8, extent: bench.options.extent, tls: true };
   bench.say(`${seriesName(load)} TLS`);
   await interleave(bench.options.repetitions, bench.tlsTargets, (target) =>
     measure(bench, target, `${seriesName(load)} TLS`, load),

@@ -4,7 +4,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { appendFile, chown, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -14,9 +14,10 @@ import {
   retryTakenPort,
   startServer,
 } from "../../src/demo/embedded-postgres.ts";
-import { findBinaries, platformPackage } from "../../src/demo/postgres-binaries.ts";
+import { findBinaries, platformPackage, serverOwner } from "../../src/demo/postgres-binaries.ts";
 import { clientProgram } from "../pgbench.ts";
 import type { RunningTarget } from "../target.ts";
+import type { Certificate } from "./certificate.ts";
 
 const run = promisify(execFile);
 
@@ -30,8 +31,8 @@ export interface BenchServer extends RunningTarget {
   sql(text: string): Promise<void>;
 }
 
-/** @param scale pgbench's: 100,000 accounts each, and at least the number of writing clients. @param bulkRows of table `bulk`. */
-export async function startPostgres(scale: number, bulkRows: number): Promise<BenchServer> {
+/** TLS is offered. @param scale pgbench's: 100,000 accounts each, and at least the number of writing clients. @param bulkRows of table `bulk`. */
+export async function startPostgres(scale: number, bulkRows: number, certificate: Certificate): Promise<BenchServer> {
   const binaries = await findBinaries(platformPackage());
   const folder = await makeTemporaryServerFolder();
   const data = join(folder, "data");
@@ -40,6 +41,14 @@ export async function startPostgres(scale: number, bulkRows: number): Promise<Be
   await initialiseData(binaries, data, superuser);
   await appendFile(join(data, "postgresql.conf"), SETTINGS);
   await writeFile(join(data, "pg_hba.conf"), HOSTS);
+  const owner = serverOwner();
+  for (const [name, text] of [
+    ["server.crt", certificate.cert],
+    ["server.key", certificate.key],
+  ] as const) {
+    await writeFile(join(data, name), text, { mode: 0o600 });
+    if (owner !== undefined) await chown(join(data, name), owner.uid, owner.gid);
+  }
   const server = await retryTakenPort(() =>
     startServer({
       binaries,
@@ -91,6 +100,7 @@ export async function startPostgres(scale: number, bulkRows: number): Promise<Be
 const SETTINGS = `
 max_connections = 1200
 shared_buffers = 512MB
+ssl = on
 max_wal_size = 4GB
 checkpoint_timeout = 30min
 autovacuum = off
@@ -105,7 +115,7 @@ host all all   127.0.0.1/32 scram-sha-256
 /** Eight columns of the kinds that tables have, about 130 bytes a row. */
 function bulkTable(rows: number): string {
   return `CREATE TABLE bulk AS SELECT n AS id, 'customer ' || n AS name, 'c' || n || '@example.com' AS email,
-      lpad((n * 7919 % 1000000000)::text, 9, '0') AS ssn, n % 97 AS branch, (n * 1.37)::numeric(12,2) AS balance,
+      lpad((n::bigint * 7919 % 1000000000)::text, 9, '0') AS ssn, n % 97 AS branch, (n * 1.37)::numeric(12,2) AS balance,
       timestamptz '2026-01-01 00:00:00Z' + n * interval '1 second' AS opened, repeat('note ', 6) AS note
     FROM generate_series(1, ${rows}) n; GRANT SELECT ON bulk TO agent`;
 }
