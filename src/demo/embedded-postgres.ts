@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Secret } from "../base/secret.ts";
-import { type PostgresBinaries, serverOwner } from "./postgres-binaries.ts";
+import { type Owner, type PostgresBinaries, serverOwner } from "./postgres-binaries.ts";
 import { type Supervised, supervise } from "./supervise.ts";
 
 /** A server that could not be made or started; the message carries the end of its own log. */
@@ -25,16 +25,14 @@ export function newPassword(): Secret {
 }
 
 /** Makes a folder, private and the server's own. Its parent exists. */
-export async function makeServerFolder(path: string): Promise<void> {
+export async function makeServerFolder(path: string, owner = serverOwner()): Promise<void> {
   await mkdir(path, { mode: 0o700 });
-  const owner = serverOwner();
   if (owner !== undefined) await chown(path, owner.uid, owner.gid);
 }
 
 /** A new temporary folder of the server's own, its path short enough for sockets. */
-export async function makeTemporaryServerFolder(): Promise<string> {
+export async function makeTemporaryServerFolder(owner = serverOwner()): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "postern-pg-"));
-  const owner = serverOwner();
   if (owner !== undefined) await chown(path, owner.uid, owner.gid);
   return path;
 }
@@ -43,13 +41,17 @@ export async function makeTemporaryServerFolder(): Promise<string> {
  * initdb into `dataPath`, which does not exist yet and whose parent does: superuser `postgres` by SCRAM-SHA-256, UTF-8, C.
  * A folder whose initialisation failed is removed.
  */
-export async function initialiseData(binaries: PostgresBinaries, dataPath: string, password: Secret): Promise<void> {
-  const work = await makeTemporaryServerFolder();
+export async function initialiseData(
+  binaries: PostgresBinaries,
+  dataPath: string,
+  password: Secret,
+  owner = serverOwner(),
+): Promise<void> {
+  const work = await makeTemporaryServerFolder(owner);
   try {
-    await makeServerFolder(dataPath);
+    await makeServerFolder(dataPath, owner);
     const passwordFile = join(work, "password");
     await writeFile(passwordFile, password.reveal(), { mode: 0o600 });
-    const owner = serverOwner();
     if (owner !== undefined) await chown(passwordFile, owner.uid, owner.gid);
     const args = ["-D", dataPath, "-U", "postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
     const log = await open(join(work, "log"), "w+", 0o600);
@@ -79,7 +81,7 @@ export interface StartOptions {
   /** Removed when the server has ended, however it ends, unless a file `keep` is in it. For data that nobody needs again. */
   readonly removeFolder?: string;
   /** Runs as this user, who owns the data; where absent as {@link serverOwner}. */
-  readonly owner?: ReturnType<typeof serverOwner>;
+  readonly owner?: Owner | undefined;
 }
 
 export interface RunningPostgres {

