@@ -11,11 +11,16 @@ export type Report = (severity: "error" | "warning", path: DocumentPath, message
 export class FileResolver {
   readonly #folder: string;
   readonly #report: Report;
+  readonly #onInline: (path: DocumentPath, text: string) => void;
 
-  /** @param folder of postern.yaml, absolute: where relative paths start. */
-  constructor(folder: string, report: Report) {
+  /**
+   * @param folder of postern.yaml, absolute: where relative paths start.
+   * @param onInline takes each secret that the document itself holds.
+   */
+  constructor(folder: string, report: Report, onInline: (path: DocumentPath, text: string) => void) {
     this.#folder = folder;
     this.#report = report;
+    this.#onInline = onInline;
   }
 
   absolute(path: string): string {
@@ -33,6 +38,7 @@ export class FileResolver {
   }
 
   secret(path: DocumentPath, source: SecretSource): Secret {
+    if (typeof source === "string") this.#onInline(path, source);
     const place = typeof source === "string" ? path : [...path, "file"];
     return this.#told(place, readSecret(this.#folder, source)) ?? new Secret("");
   }

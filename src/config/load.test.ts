@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConfig, loadConfig } from "./load.ts";
 import { ConfigError, formatProblem } from "./problems.ts";
@@ -288,8 +289,44 @@ limits: { session: { idle: 90 } }
   it("does not hang on aliases that multiply", () => {
     const levels = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
 
-    expect(problems(`l0: &l0 [x]\n${levels.join("\n")}\n`).join("\n")).toContain(
-      "not usable YAML: Excessive alias count",
+    expect(problems(`l0: &l0 [x]\n${levels.join("\n")}\n`).join("\n")).toContain("multiply beyond reason");
+  });
+});
+
+describe("any text at all", () => {
+  it("ends in a configuration or in problems, never in an error of another kind", () => {
+    const path = file("");
+    const pieces = [
+      "{",
+      "}",
+      "[",
+      "]",
+      ":",
+      "- ",
+      "*a",
+      "&a ",
+      "!!x ",
+      '"',
+      "\n  ",
+      "\t",
+      "null",
+      "0x1F",
+      "__proto__: ",
+      "<<: ",
+      "\u0000",
+      "%YAML 9",
+    ];
+    const edit = fc.tuple(fc.nat(EVERY_KEY_OF_THE_DESIGN.length), fc.nat(12), fc.constantFrom(...pieces, ""));
+
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+        let text = EVERY_KEY_OF_THE_DESIGN;
+        for (const [at, drop, piece] of edits) text = text.slice(0, at) + piece + text.slice(at + drop);
+        writeFileSync(path, text);
+        const { config, problems: found } = checkConfig(path, {});
+        return config !== undefined || found.some(({ severity }) => severity === "error");
+      }),
+      { numRuns: 150 },
     );
   });
 });
@@ -316,6 +353,35 @@ describe("a secret", () => {
       { severity: "warning", line: 12, column: 47, path: "databases.shop.roles.agent.password.file" },
     ]);
     expect(found[0]?.message).toContain("mode 644");
+  });
+
+  it("that stands in a file which others can read is used, with a warning", () => {
+    const text = MINIMAL.replace("user: agent,", "user: agent, password: planted,");
+
+    expect(problems(text)).toEqual([
+      expect.stringMatching(
+        /^12:39: warning: databases\.shop\.roles\.agent\.password: this secret stands in the file itself.*chmod 600/,
+      ),
+    ]);
+    const path = file(text);
+    chmodSync(path, 0o600);
+    expect(checkConfig(path, {}).problems).toEqual([]);
+  });
+
+  it("is in no refusal of the YAML parser", () => {
+    for (const written of [
+      "*planted",
+      '"a"planted',
+      "!planted x",
+      "a: planted: b",
+      "@planted",
+      '"planted',
+      "{ planted",
+    ]) {
+      const found = problems(MINIMAL.replace("environment: prod", `environment: ${written}`)).join();
+
+      expect([written, found.length > 0, found.includes("planted")]).toEqual([written, true, false]);
+    }
   });
 
   it.each([

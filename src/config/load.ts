@@ -10,6 +10,7 @@ import type { DocumentPath } from "./json-schema.ts";
 import { ConfigError, type ConfigProblem, formatPath } from "./problems.ts";
 import { resolveConfig } from "./resolve.ts";
 import type { Config } from "./schema.ts";
+import { checkFile } from "./secrets.ts";
 import { type Finding, YamlSource } from "./yaml-source.ts";
 
 /** What a look at a configuration found. */
@@ -70,7 +71,19 @@ function judge(source: YamlSource, path: string, env: NodeJS.ProcessEnv, finding
     });
   };
   crossCheck(parsed.data, report);
-  return resolveConfig(parsed.data, path, report);
+  return resolveConfig(parsed.data, path, report, (at, text) => {
+    const why = source.hasVariable(at) || !holdsPassword(text) ? undefined : openToOthers(path);
+    if (why !== undefined) report("warning", at, `this secret stands in the file itself, and ${why}`);
+  });
+}
+
+/** A connection URL without a password is no secret. */
+function holdsPassword(text: string): boolean {
+  return !/^postgres(ql)?:\/\//.test(text) || /^\w+:\/\/[^/@]*:[^/]*@|[?&]password=/.test(text);
+}
+
+function openToOthers(path: string): string | undefined {
+  return checkFile(path, { private: true }).warning;
 }
 
 const unreadableValue = Symbol("unreadable");
@@ -78,10 +91,11 @@ const unreadableValue = Symbol("unreadable");
 function plainValue(source: YamlSource, findings: Finding[]): unknown {
   try {
     return source.value() ?? {};
-  } catch (error) {
-    // Aliases of aliases: a few lines that stand for gigabytes.
-    const message = `not usable YAML: ${error instanceof Error ? error.message : String(error)}`;
-    findings.push({ severity: "error", path: [], position: { line: 1, column: 1 }, message });
+  } catch {
+    // Its message quotes the file. Where no alias is dangling, aliases of aliases are: a few lines that stand for gigabytes.
+    const position = { line: 1, column: 1 };
+    const message = "the aliases in this file multiply beyond reason";
+    if (findings.length === 0) findings.push({ severity: "error", path: [], position, message });
     return unreadableValue;
   }
 }

@@ -12,9 +12,15 @@ import type * as schema from "./schema.ts";
 /**
  * @param configPath absolute path of postern.yaml.
  * @param report takes files that cannot be read and secrets that others can. After an error the Config is not to be used.
+ * @param onInline takes each secret that the document itself holds, in place of a file's path.
  */
-export function resolveConfig(document: ConfigDocument, configPath: string, report: Report): schema.Config {
-  const files = new FileResolver(dirname(configPath), report);
+export function resolveConfig(
+  document: ConfigDocument,
+  configPath: string,
+  report: Report,
+  onInline: (path: DocumentPath, text: string) => void,
+): schema.Config {
+  const files = new FileResolver(dirname(configPath), report, onInline);
   const { policy, labels } = document;
   return deepFreeze({
     gateway: gatewayConfig(document.gateway, files),

@@ -23,6 +23,7 @@ export class YamlSource {
   readonly #document: Document.Parsed<ParsedNode>;
   readonly #lines: LineCounter;
   readonly #text: string;
+  readonly #filled = new Set<string>();
 
   constructor(text: string) {
     this.#text = text;
@@ -44,7 +45,7 @@ export class YamlSource {
     if (code === "DUPLICATE_KEY") {
       return { ...place, message: "this key stands here already", suggestion: "keep one of the two" };
     }
-    const plain = { ...place, message: `not valid YAML: ${message.split("\n")[0]}` };
+    const plain = { ...place, message: `not valid YAML: ${withoutText(message)}` };
     // `{ password: ${PW} }`: inside { } and [ ], YAML reads the brace of a bare ${PW} as its own.
     const bareVariable = this.#text.slice(offset - 1, offset + 1) === "$\u007b";
     return bareVariable ? { ...plain, suggestion: "inside { } and [ ] a variable stands in quotes" } : plain;
@@ -55,7 +56,7 @@ export class YamlSource {
     return this.#document.errors.every((error) => error.code === "DUPLICATE_KEY");
   }
 
-  /** The document as plain values. Call after `interpolate`. @throws where aliases multiply beyond reason. */
+  /** The document as plain values. Call after `interpolate`. @throws where aliases lead nowhere, or multiply beyond reason. */
   value(): unknown {
     return this.#document.toJS({ maxAliasCount: 100 });
   }
@@ -68,6 +69,7 @@ export class YamlSource {
         if (key === "key" || typeof node.value !== "string" || !node.value.includes("${")) return;
         const path = pathOf([...ancestors, node]);
         const filled = fill(node.value, env);
+        this.#filled.add(JSON.stringify(path));
         for (const message of filled.problems) {
           findings.push({ severity: "error", path, position: this.#position(node.range?.[0] ?? 0), message });
         }
@@ -76,7 +78,26 @@ export class YamlSource {
         node.value = numeric ? Number(filled.text) : filled.text;
       },
     });
+    return [...findings, ...this.#danglingAliases()];
+  }
+
+  /** `password: *x7`: an alias of nothing, mostly a value that needs quotes. */
+  #danglingAliases(): readonly Finding[] {
+    const findings: Finding[] = [];
+    visit(this.#document, {
+      Alias: (_, node, ancestors) => {
+        if (node.resolve(this.#document) !== undefined) return;
+        const place = { path: pathOf([...ancestors, node]), position: this.#position(node.range?.[0] ?? 0) };
+        const message = "* begins an alias in YAML, and there is no anchor of that name";
+        findings.push({ severity: "error", ...place, message, suggestion: "a value that begins with * needs quotes" });
+      },
+    });
     return findings;
+  }
+
+  /** Whether the value at `path` has a variable in it. Call after `interpolate`. */
+  hasVariable(path: DocumentPath): boolean {
+    return this.#filled.has(JSON.stringify(path));
   }
 
   /** Where the value at `path` stands; where it is missing, the nearest key above it. */
@@ -155,4 +176,12 @@ function fill(text: string, env: NodeJS.ProcessEnv): Filled {
     },
   );
   return { text: filled, problems };
+}
+
+/** The parser's message without what it quotes of the file: that may be a piece of a password. */
+function withoutText(message: string): string {
+  return message
+    .replace(/:? *\n[\s\S]*$/, "")
+    .replace(/: .*$/s, "")
+    .replace(/"[^"]{2,}"/g, "…");
 }
