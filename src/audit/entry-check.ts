@@ -167,10 +167,11 @@ function isSorted(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every(isSorted);
   let before = "";
-  for (const [name, member] of Object.entries(value)) {
-    if (name < before || (typeof member === "object" && !isSorted(member))) return false;
+  for (const name in value) {
+    if (name < before) return false;
     before = name;
   }
+  for (const member of Object.values(value)) if (typeof member === "object" && !isSorted(member)) return false;
   return true;
 }
 

@@ -23,7 +23,7 @@ export interface GroupCommitOptions {
   readonly onFlush: ((seconds: number) => void) | undefined;
 }
 
-/** Entries handed over, and not waited for, are on disk this much later plus one flush. */
+/** Entries that nobody waits for are on disk this much later plus one flush, two where one is in flight. */
 const FLUSH_AFTER_MS = 5;
 
 export class GroupCommit {
@@ -60,13 +60,12 @@ export class GroupCommit {
     setImmediate(() => this.#endTurn());
   }
 
-  /** There is something with the kernel that is to be on disk before long. */
+  /** There are entries that are to be on disk before long, though nobody waits for them. Cheap: called with each append. */
   scheduleFlush(): void {
-    const nothing = this.#journal.flushing || this.#journal.handed === this.#journal.durable;
-    if (this.#flushTimer !== undefined || nothing || this.#stopped) return;
+    if (this.#flushTimer !== undefined || this.#stopped || this.#journal.next === this.#journal.durable) return;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
-      void this.#flush();
+      if (this.#handOver() === undefined) void this.#flush();
     }, FLUSH_AFTER_MS);
   }
 
@@ -117,8 +116,8 @@ export class GroupCommit {
     await this.#journal.flush();
     this.#options.onFlush?.((this.#options.clock.monotonicMs() - startMs) / 1000);
     if (this.#journal.failed || this.#stopped) return;
-    if (this.#journal.handed === this.#journal.durable) return; // who waits still has a turn to come
-    if (this.#waiters.length > 0) void this.#flush();
+    // Who waits for an entry that is not handed over yet has a turn to come.
+    if (this.#waiters.length > 0 && this.#journal.handed > this.#journal.durable) void this.#flush();
     else this.scheduleFlush();
   }
 }

@@ -144,7 +144,7 @@ export class AuditLog {
   }
 
   /**
-   * Adds an entry, in memory only. Returns its leaf index (`seq`). While the log has failed, entries that settle what is on
+   * Adds an entry, in memory only; without a hand-over it is on disk some 10 ms later. Returns its leaf index (`seq`). While the log has failed, entries that settle what is on
    * record (statement.finished, transaction.*, session.closed) are still taken, up to 64 MiB, and written when the disk is back.
    * @throws {GatewayError} AUDIT_UNAVAILABLE; STATEMENT_OVER_LIMIT over 65,535 bytes: nothing was added then.
    */
@@ -181,7 +181,6 @@ export class AuditLog {
     } catch {
       throw this.#health.unavailable(); // the journal has told #fail
     }
-    this.#commit.scheduleFlush();
   }
 
   /** Hands over once for all callers of this turn of the event loop, then calls each back. Under `strict`: when on disk. */
@@ -273,6 +272,7 @@ export class AuditLog {
     const text = `{${head}"seq":${seq},${mid}"ts":"${this.#timestamps.next()}",${tail}}`;
     const appended = this.#journal.append(text, MAX_ENTRY_BYTES);
     if (!appended.ok) throw entryTooLong(appended.bytes);
+    this.#commit.scheduleFlush();
     const backMs = this.#timestamps.takeStepMs();
     if (backMs > 0) this.#appendOwn({ type: "alarm.clock_stepped", backMs });
     return seq;
