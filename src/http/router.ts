@@ -8,6 +8,7 @@ import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import { GatewayError } from "../base/errors.ts";
 import { isRefusedValue } from "../store/connection.ts";
+import { redactText } from "../telemetry/redact.ts";
 import { authenticate, type Caller, type Door } from "./authenticate.ts";
 import type { Access, Operation } from "./contract.ts";
 import { HttpProblem } from "./problem.ts";
@@ -91,7 +92,8 @@ function parse<S extends z.ZodType>(schema: S, value: unknown, where: string): z
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => [issue.path.join("."), issue.message].filter(Boolean).join(": "));
-  throw new HttpProblem("bad-request", { detail: `In ${where}: ${issues.join("; ")}.` });
+  // An issue repeats the names of unknown members: a token that was put there must not come back, and into someone's log.
+  throw new HttpProblem("bad-request", { detail: redactText(`In ${where}: ${issues.join("; ")}.`) });
 }
 
 /** A name that comes twice is refused rather than one of the two chosen. */

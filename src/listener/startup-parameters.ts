@@ -44,8 +44,12 @@ const SETTINGS = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 );
 
+/** A JWT. Anywhere but in the password it would reach the server, its log and pg_stat_activity, or be repeated in an error. */
+const TOKEN = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/;
+
 /** @throws {GatewayError} STARTUP_PARAMETER_REFUSED naming the parameter, and what to do. */
 export function readStartupParameters(parameters: ReadonlyMap<string, string>): StartupRequest {
+  for (const [name, value] of parameters) if (TOKEN.test(name) || TOKEN.test(value)) throw tokenMisplaced();
   const draft: Draft = { settings: new Map(), applicationName: "", authentication: null };
   for (const [name, value] of parameters) {
     if (name === "user" || name === "database" || name === "options") continue;
@@ -77,6 +81,13 @@ function apply(draft: Draft, name: string, value: string): void {
   else if (key === "postern.authentication") draft.authentication = authenticationMethod(value);
   else if (key === "replication" && /^(false|off|no|0)$/i.test(value)) return;
   else throw refused(name);
+}
+
+function tokenMisplaced(): GatewayError {
+  return new GatewayError("STARTUP_PARAMETER_REFUSED", "a token stands in a startup parameter", {
+    detail: "Other parts of a connection string than the password are kept in logs.",
+    hint: "Put the token into the password: PGPASSWORD=…",
+  });
 }
 
 /** asyncpg sends `'utf-8'` with the quotes inside the value; "UNICODE" is PostgreSQL's old alias. */
