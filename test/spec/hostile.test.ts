@@ -1,0 +1,304 @@
+/**
+ * Attacks on the claim that what is on record is what ran, and on the gateway's staying up. Each test is a hole that was there:
+ * its name says what must hold now.
+ */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commitment } from "../../src/gateway/journal.ts";
+import { sessionSalt } from "../../src/gateway/open-session.ts";
+import {
+  encodeBind,
+  encodeClose,
+  encodeExecute,
+  encodeFlush,
+  encodeParse,
+  encodeSync,
+  encodeTerminate,
+} from "../../src/wire/extended.ts";
+import { encodeQuery } from "../../src/wire/query.ts";
+import type { MessageWriter } from "../../src/wire/writer.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { type LogEntry, lastSession } from "../support/log-entries.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { RawClient, rows, summary } from "../support/raw-client.ts";
+
+let postgres: TestPostgres;
+let gateway: TestGateway;
+let token = "";
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  gateway = await startGateway({ postgres });
+  token = await gateway.token();
+});
+afterAll(async () => {
+  await gateway?.stop();
+  await postgres?.stop();
+});
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const parse = (statement: string, query: string) => (w: MessageWriter) =>
+  encodeParse(w, { statement, query: bytes(query), parameterTypes: [] });
+const bind = (portal: string, statement: string) => (w: MessageWriter) =>
+  encodeBind(w, { portal, statement, parameterFormats: [], parameters: [], resultFormats: [] });
+const execute =
+  (portal: string, maxRows = 0) =>
+  (w: MessageWriter) =>
+    encodeExecute(w, { portal, maxRows });
+const closeStatement = (name: string) => (w: MessageWriter) => encodeClose(w, { kind: "statement", name });
+const query = (text: string) => (w: MessageWriter) => encodeQuery(w, { query: bytes(text) });
+
+async function raw(): Promise<RawClient> {
+  const client = await RawClient.connect(gateway);
+  const messages = await client.login({ user: gateway.role, database: gateway.database }, token);
+  expect(summary(messages).at(-1)).toBe("ReadyForQuery idle");
+  return client;
+}
+
+async function alive(): Promise<void> {
+  const client = await raw();
+  expect(rows(await client.query("SELECT 1"))).toEqual([["1"]]);
+  client.destroy();
+}
+
+/** Ends the session. @returns its entries. */
+async function recordOf(client: RawClient): Promise<LogEntry[]> {
+  client.send(encodeTerminate);
+  await client.rest();
+  for (;;) {
+    const entries = await lastSession(gateway);
+    if (entries.at(-1)?.type === "session.closed") return entries;
+  }
+}
+
+/** Ends the session. @returns which of these texts its intents are of, with the outcome of each, in order. */
+async function intents(client: RawClient, texts: readonly string[]): Promise<string[]> {
+  const entries = await recordOf(client);
+  const key = Buffer.from((await readFile(join(gateway.dataPath, "keys", "commitment.key"), "utf8")).trim(), "hex");
+  const salt = sessionSalt(key, entries[0]?.session ?? "");
+  const known = new Map(texts.map((text) => [commitment(salt, "sql", bytes(text)), text]));
+  return entries
+    .filter(({ type, verdict }) => type === "statement.decided" && verdict === "permitted")
+    .map((entry) => {
+      const { sql } = entry as unknown as { sql: { commitment: string } };
+      const outcome = entries.find(
+        ({ type, statement }) => type === "statement.finished" && statement === entry.sessionSeq,
+      );
+      return `${known.get(sql.commitment) ?? "?"} -> ${String(outcome?.["outcome"])}`;
+    });
+}
+
+async function batches(client: RawClient, count: number): Promise<string[][]> {
+  const answers: string[][] = [];
+  for (let i = 0; i < count; i++) answers.push(summary(await client.until("ReadyForQuery")));
+  return answers;
+}
+
+describe("a name that an unanswered batch may have given to another statement", () => {
+  it("is waited for, also behind an unnamed Parse in the same batch", async () => {
+    await postgres.psql("CREATE TABLE h1 (n int)");
+    const client = await raw();
+    client.send(parse("s", "INSERT INTO h1 VALUES (1)"), encodeSync);
+    await client.until("ReadyForQuery");
+
+    client.send(
+      ...[parse("", "SELECT nowhere"), closeStatement("s"), parse("s", "SELECT 1"), encodeSync],
+      ...[parse("", "SELECT 2"), bind("", "s"), execute(""), encodeSync],
+    );
+    const answers = await batches(client, 2);
+    const recorded = await intents(client, ["INSERT INTO h1 VALUES (1)", "SELECT 1", "SELECT 2"]);
+
+    expect(answers[1]).toEqual(["ParseComplete", "BindComplete", "CommandComplete INSERT 0 1", "ReadyForQuery idle"]);
+    expect(recorded).toEqual(["INSERT INTO h1 VALUES (1) -> completed"]);
+  });
+
+  it("keeps what a later batch gave it when the earlier one fails", async () => {
+    await postgres.psql("CREATE TABLE h2 (n int)");
+    const client = await raw();
+    client.send(parse("", "SELECT 1"), encodeSync);
+    await client.until("ReadyForQuery");
+
+    client.send(parse("", "SELECT nowhere"), encodeSync, parse("", "INSERT INTO h2 VALUES (1)"), encodeSync);
+    await batches(client, 2);
+    client.send(bind("", ""), execute(""), encodeSync);
+    const [answer] = await batches(client, 1);
+    const recorded = await intents(client, ["INSERT INTO h2 VALUES (1)", "SELECT 1"]);
+
+    expect(answer).toEqual(["BindComplete", "CommandComplete INSERT 0 1", "ReadyForQuery idle"]);
+    expect(recorded).toEqual(["INSERT INTO h2 VALUES (1) -> completed"]);
+  });
+});
+
+describe("the unnamed statement", () => {
+  it("is gone after a simple Query, as on the server", async () => {
+    await postgres.psql("CREATE TABLE h3 (n int)");
+    const client = await raw();
+    client.send(parse("", "SELECT 1"), encodeSync);
+    await client.until("ReadyForQuery");
+    await client.query("INSERT INTO h3 VALUES (1)");
+
+    client.send(bind("", ""), execute(""), encodeSync);
+    const [answer] = await batches(client, 1);
+    const recorded = await intents(client, ["INSERT INTO h3 VALUES (1)", "SELECT 1"]);
+
+    expect(answer).toEqual(["ErrorResponse 26000", "ReadyForQuery idle"]);
+    expect(recorded).toEqual(["INSERT INTO h3 VALUES (1) -> completed"]);
+    expect(await postgres.psql("SELECT count(*) FROM h3")).toBe("1");
+  });
+
+  it("outlives DEALLOCATE ALL", async () => {
+    const client = await raw();
+    client.send(parse("", "DEALLOCATE ALL"), bind("", ""), execute(""), bind("", ""), execute(""), encodeSync);
+    const [answer] = await batches(client, 1);
+    client.destroy();
+
+    expect(answer?.filter((each) => each.startsWith("Command"))).toHaveLength(2);
+  });
+});
+
+describe("a long text that waits for the parser", () => {
+  it("is never taken for another when its batch fails meanwhile", async () => {
+    await postgres.psql("CREATE TABLE h4 (n int)");
+    const long = `SELECT 1 /* ${"x".repeat(9_000)} */`;
+    const client = await raw();
+
+    client.send(parse("", "SELECT nowhere"), encodeFlush, parse("", long), bind("", ""), execute(""), encodeSync);
+    await client.until("ReadyForQuery");
+    client.send(parse("", "INSERT INTO h4 VALUES (1)"), bind("", ""), execute(""), encodeSync);
+    const [answer] = await batches(client, 1);
+    const recorded = await intents(client, ["INSERT INTO h4 VALUES (1)", long]);
+
+    expect(answer?.at(-2)).toBe("CommandComplete INSERT 0 1");
+    expect(recorded).toEqual(["INSERT INTO h4 VALUES (1) -> completed"]);
+  });
+});
+
+describe("the portal that stands for a refusal", () => {
+  it("cannot be made by a client, so nothing runs in its place", async () => {
+    await postgres.psql("CREATE TABLE h5 (n int)");
+    const client = await raw();
+    const name = "postern: statement refused by the gateway";
+
+    client.send(parse("", "INSERT INTO h5 VALUES (1)"), bind(name, ""), parse("", "SET ROLE x"), bind("", ""));
+    client.send(execute(""), encodeSync);
+    await client.until("ReadyForQuery");
+    await client.query(`BEGIN; DECLARE "${name}" CURSOR FOR SELECT 1`);
+    const refused = await client.query("SET ROLE x");
+    client.destroy();
+
+    expect(summary(refused)).toEqual(["ErrorResponse 42501", "ReadyForQuery failed"]);
+    expect(await postgres.psql("SELECT count(*) FROM h5")).toBe("0");
+  });
+});
+
+describe("names longer than the server keeps", () => {
+  it("are one name to Postern where they are one to the server", async () => {
+    await postgres.psql("CREATE TABLE h6 (n int)");
+    const long = "n".repeat(63);
+    const client = await raw();
+    client.send(parse(`${long}a`, "SELECT 1"), encodeSync);
+    client.send(closeStatement(`${long}b`), parse(`${long}b`, "INSERT INTO h6 VALUES (1)"), encodeSync);
+    await batches(client, 2);
+
+    client.send(bind("", `${long}a`), execute(""), encodeSync);
+    await batches(client, 1);
+    const recorded = await intents(client, ["INSERT INTO h6 VALUES (1)", "SELECT 1"]);
+
+    expect(recorded).toEqual(["INSERT INTO h6 VALUES (1) -> completed"]);
+  });
+});
+
+describe("a large message behind the gate", () => {
+  it("does not keep the client from being read when it has left", async () => {
+    await postgres.psql("CREATE TABLE h7 (t text)");
+    const client = await raw();
+    const parameter = new Uint8Array(3 * 1024 * 1024).fill(0x61);
+
+    client.send(parse("", "INSERT INTO h7 VALUES ($1)"), (w) =>
+      encodeBind(w, { portal: "", statement: "", parameterFormats: [], parameters: [parameter], resultFormats: [] }),
+    );
+    client.send(execute(""));
+    await wait(500);
+    client.send(encodeSync);
+    const [answer] = await batches(client, 1);
+    client.destroy();
+
+    expect(answer?.at(-2)).toBe("CommandComplete INSERT 0 1");
+  });
+});
+
+describe("a batch sent together with the Sync that ends a failed one", () => {
+  it("is answered", async () => {
+    const client = await raw();
+    client.send(parse("", "SELECT nowhere"), encodeFlush);
+    await client.until("ErrorResponse");
+
+    client.send(encodeSync, parse("", "SELECT 7"), bind("", ""), execute(""), encodeSync);
+    const answers = await batches(client, 2);
+    client.destroy();
+
+    expect(answers[1]).toContain("CommandComplete SELECT 1");
+  });
+});
+
+describe("a portal of a batch under way", () => {
+  it("survives the end of the transaction before it", async () => {
+    const client = await raw();
+    client.send(query("SELECT pg_sleep(0.2)"), parse("", "SELECT 7"), bind("", ""));
+    await client.until("ReadyForQuery");
+
+    client.send(execute(""), encodeSync);
+    const [answer] = await batches(client, 1);
+    client.destroy();
+
+    expect(answer).toContain("CommandComplete SELECT 1");
+  });
+});
+
+describe("a transaction of many statements", () => {
+  /** What a savepoint divides is a range of its own in the settlement: these are more than one entry holds. */
+  const divided = "SAVEPOINT s; INSERT INTO h8 VALUES (1); RELEASE s;";
+
+  it("has its fate on record, however many they are", async () => {
+    await postgres.psql("CREATE TABLE h8 (n int)");
+    const client = await raw();
+    await client.query("BEGIN");
+    for (let i = 0; i < 40; i++) await client.query(divided.repeat(150));
+    const committed = await client.query("COMMIT");
+    const entries = await recordOf(client);
+
+    expect(summary(committed)).toEqual(["CommandComplete COMMIT", "ReadyForQuery idle"]);
+    const settled = new Set<number>();
+    for (const entry of entries) {
+      if (entry.type !== "transaction.committed") continue;
+      const { statements } = entry as unknown as { statements: [number, number][] };
+      for (const [first, last] of statements) for (let seq = first; seq <= last; seq++) settled.add(seq);
+    }
+    const decided = entries.filter(({ type, class: kind }) => type === "statement.decided" && kind === "write");
+    expect(decided).toHaveLength(6_000);
+    expect(decided.every(({ sessionSeq }) => settled.has(sessionSeq ?? -1))).toBe(true);
+  });
+
+  it("does not end the gateway when its client goes away", async () => {
+    const client = await raw();
+    await client.query("BEGIN");
+    for (let i = 0; i < 40; i++) await client.query(divided.repeat(150));
+    client.destroy();
+    for (;;) if ((await lastSession(gateway)).at(-1)?.type === "session.closed") break;
+
+    await alive();
+  });
+});
+
+describe("a refused startup", () => {
+  it("with a name cut inside a character is told so and ends nothing", async () => {
+    const client = await RawClient.connect(gateway);
+    const told = await client.login({ user: gateway.role, database: `${"a".repeat(62)}😀` }, token);
+
+    expect(summary(told).at(-1)).toBe("ErrorResponse 3D000");
+    await alive();
+  });
+});
