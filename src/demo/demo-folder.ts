@@ -34,11 +34,10 @@ export class DemoFolder {
       await folder.write("version", "1\n");
       return folder;
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new DemoProblem(
-        `${path} cannot be used (${why}). Was the demo run as another user? Remove the folder, or name another: npm start -- --folder PATH`,
-        { cause },
-      );
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+      const why =
+        code === "EACCES" || code === "EPERM" ? "It belongs to another user: remove it" : `Mend the cause (${code})`;
+      throw new DemoProblem(`${path} cannot be used. ${why}, or name another: npm start -- --folder PATH`, { cause });
     }
   }
 
