@@ -1,52 +1,54 @@
 /** What a statement does to the session's names when it runs, applied before it has run and taken back if it fails. */
 
-import type { Undo } from "../statement/namespace.ts";
+import type { NameChange } from "../statement/namespace.ts";
 import type { PreparedStatement } from "../statement/statement.ts";
 import type { WireLink } from "./wire-link.ts";
 
-/** @returns how to take it back; null where nothing changed. */
-export function applyEffects(link: WireLink, statement: PreparedStatement): readonly Undo[] | null {
+/** @returns what it changes; null where nothing. */
+export function applyEffects(link: WireLink, statement: PreparedStatement): readonly NameChange[] | null {
   const { parsed } = statement;
   if (parsed === null) return null;
-  const changes: Undo[] = [];
   const { prepared, cursor, setting } = parsed;
+  if (prepared === undefined && cursor === undefined && setting?.kind !== "discardAll") return null;
+  const { names, batch } = link;
+  const changes: NameChange[] = [];
+  const discards = setting?.kind === "discardAll";
   if (prepared?.kind === "prepare") {
-    changes.push(link.names.setStatement({ ...statement, name: prepared.name ?? "", batch: link.batch }));
-  } else if (prepared?.kind === "deallocate") changes.push(link.names.removeStatement(prepared.name ?? ""));
-  else if (prepared?.kind === "deallocateAll") changes.push(link.names.removeAllStatements());
-  if (setting?.kind === "discardAll") changes.push(link.names.removeAllStatements());
-  if (changes.length > 0) link.statementsChanged = link.batch;
-  const before = changes.length;
+    changes.push(names.setStatement({ ...statement, name: prepared.name ?? "" }, batch));
+  } else if (prepared?.kind === "deallocate") changes.push(names.removeStatement(prepared.name ?? "", batch));
+  else if (prepared?.kind === "deallocateAll" || discards) changes.push(...names.removeAllStatements(batch));
   if (cursor?.kind === "declare") {
     const { name = "", hold = false } = cursor;
-    changes.push(link.names.setPortal({ name, statement, batch: link.batch, parameters: null, hold }));
-  } else if (cursor?.kind === "close") changes.push(link.names.removePortal(cursor.name ?? ""));
-  else if (cursor?.kind === "closeAll" || setting?.kind === "discardAll") changes.push(link.names.removeAllPortals());
-  if (changes.length > before) link.portalsChanged = link.batch;
+    changes.push(names.setPortal({ name, statement, parameters: null, hold }, batch));
+  } else if (cursor?.kind === "close") changes.push(names.removePortal(cursor.name ?? "", batch));
+  else if (cursor?.kind === "closeAll" || discards) changes.push(...names.removeAllPortals(batch));
   return changes.length === 0 ? null : changes;
 }
 
-/** Whether the statement may change data: then its intent is on disk before it is forwarded. */
+/**
+ * Whether the statement may change data: then its intent is on disk before it is forwarded. Asked before its own effects and
+ * those of what stands behind it are applied: EXECUTE is what the name means now.
+ */
 export function mayWrite(link: WireLink, statement: PreparedStatement): boolean {
   const { parsed } = statement;
   if (parsed === null) return false;
+  // A cursor's query runs when it is fetched from.
+  if (parsed.cursor?.kind === "fetch" || parsed.cursor?.kind === "move") {
+    const query = link.names.portal(parsed.cursor.name ?? "")?.statement.parsed;
+    return query?.durability !== "read";
+  }
   if (parsed.durability !== "execute") return parsed.durability === "write";
   const target = link.names.statement(parsed.prepared?.name ?? "")?.parsed;
   if (target === undefined || target === null) return true;
   return (target.prepared?.kind === "prepare" ? target.prepared.innerDurability : target.durability) !== "read";
 }
 
-/** Whether the names that the statement uses can be judged now; see WireLink.settled. */
+/** Whether the names that the statement uses can be judged now; see Namespace.settledStatement. */
 export function namesSettled(link: WireLink, statement: PreparedStatement): boolean {
+  const { names, batch, answeredBatch } = link;
   const prepared = statement.parsed?.prepared;
-  if (prepared?.kind === "execute") {
-    const entry = link.names.statement(prepared.name ?? "");
-    if (!link.settled(link.statementsChanged, entry?.batch)) return false;
-  }
+  if (prepared?.kind === "execute" && !names.settledStatement(prepared.name ?? "", batch, answeredBatch)) return false;
   const cursor = statement.parsed?.cursor;
-  if (cursor?.kind === "fetch" || cursor?.kind === "move") {
-    const entry = link.names.portal(cursor.name ?? "");
-    if (!link.settled(link.portalsChanged, entry?.batch)) return false;
-  }
-  return true;
+  if (cursor?.kind !== "fetch" && cursor?.kind !== "move") return true;
+  return names.settledPortal(cursor.name ?? "", batch, answeredBatch);
 }

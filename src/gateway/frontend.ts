@@ -13,8 +13,6 @@ import type { WireLink } from "./wire-link.ts";
 
 /** Answers that a client may be owed; one that pipelines further waits. */
 const MAX_EXPECTATIONS = 65_536;
-/** Bytes behind the gate at which a client waits. */
-const MAX_GATED_BYTES = 1024 * 1024;
 
 export interface FrontendEvents {
   /** The session cannot go on: tell the client and end. */
@@ -89,7 +87,7 @@ export class Frontend implements FrameVisitor {
     if (this.#terminated) {
       this.close();
       this.#events.terminated();
-    } else this.#events.reading(!this.#scanner.stopped && this.#gate.bytes < MAX_GATED_BYTES);
+    } else this.#events.reading(!this.#scanner.stopped && !this.#gate.full);
   }
 
   /** Of FrameVisitor: one message. False: not now. */

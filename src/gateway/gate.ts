@@ -9,12 +9,22 @@ import type { Clock } from "../base/clock.ts";
 import type { GatewayError } from "../base/errors.ts";
 import type { Histogram } from "./statement-metrics.ts";
 
+export interface GateEvents {
+  /** The log cannot be written: what waits never leaves. */
+  failed(error: GatewayError): void;
+  /** It was full and has let go. */
+  emptied(): void;
+}
+
+/** Bytes behind the gate at which a client waits. */
+const MAX_BYTES = 1024 * 1024;
+
 export class Gate {
   readonly #log: AuditLog;
   readonly #upstream: Socket;
   readonly #clock: Clock;
   readonly #waited: Histogram;
-  readonly #failed: (error: GatewayError) => void;
+  readonly #events: GateEvents;
   #parts: Uint8Array[] = [];
   #bytes = 0;
   /** Highest leaf index that must be on disk, -1: none. */
@@ -25,17 +35,17 @@ export class Gate {
   #closed = false;
   #sinceMs = 0;
 
-  constructor(log: AuditLog, upstream: Socket, clock: Clock, waited: Histogram, failed: (error: GatewayError) => void) {
+  constructor(log: AuditLog, upstream: Socket, clock: Clock, waited: Histogram, events: GateEvents) {
     this.#log = log;
     this.#upstream = upstream;
     this.#clock = clock;
     this.#waited = waited;
-    this.#failed = failed;
+    this.#events = events;
   }
 
-  /** Bytes that wait. */
-  get bytes(): number {
-    return this.#bytes;
+  /** So much waits that the client must wait too. */
+  get full(): boolean {
+    return this.#bytes >= MAX_BYTES;
   }
 
   get empty(): boolean {
@@ -82,12 +92,18 @@ export class Gate {
     if (this.#closed) return;
     if (error !== undefined) {
       this.close();
-      this.#failed(error);
+      this.#events.failed(error);
       return;
     }
     this.#waited.observe(this.#clock.monotonicMs() - this.#sinceMs);
-    if (this.#durableIndex === -1 && !this.#handOver) this.#send();
-    else this.release(); // more came meanwhile, with intents of its own
+    if (this.#durableIndex !== -1 || this.#handOver) {
+      this.release(); // more came meanwhile, with intents of its own
+      return;
+    }
+    const wasFull = this.full;
+    this.#send();
+    // Nobody else would have the client read on: the server says nothing before the Sync that the client has not sent.
+    if (wasFull) this.#events.emptied();
   };
 
   #send(): void {

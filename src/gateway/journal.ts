@@ -26,6 +26,9 @@ export interface SessionFacts {
 
 export type Outcome = "completed" | "failed" | "cancelled" | "skipped" | "unknown";
 
+/** A pair of the largest numbers takes 36 bytes. */
+const RANGES_PER_ENTRY = 1_500;
+
 /** One byte before the committed bytes keeps text, parameters and rows apart. */
 const KIND = { sql: 0x73, parameters: 0x70, rows: 0x72, copy: 0x63 } as const;
 /** Up to here one call of hash() over a copy costs less than a hash object. */
@@ -147,6 +150,13 @@ export class SessionJournal {
 
   /** @param by sessionSeq of the statement that settled it; null: the end of an implicit transaction or of the session. */
   settled(settlement: Settlement, by: number | null): void {
+    // One entry holds at most 65,535 bytes: the fate of a long transaction takes several.
+    for (let at = 0; at < settlement.statements.length; at += RANGES_PER_ENTRY) {
+      this.#settledSome({ ...settlement, statements: settlement.statements.slice(at, at + RANGES_PER_ENTRY) }, by);
+    }
+  }
+
+  #settledSome(settlement: Settlement, by: number | null): void {
     const common = {
       session: this.facts.id,
       statements: settlement.statements,

@@ -31,13 +31,12 @@ export class MessageHandler {
   readonly #gate: Gate;
   readonly #resume: () => void;
   readonly #simple: SimpleQuery;
-  readonly #aborter = new AbortController();
   #out: Uint8Array[] = [];
   /** A refusal of ours: the rest of the batch is dropped up to its Sync, as the server would. */
   #skip = false;
   #waiting = false;
   /** A text that the parser works on, or has read, for the message that waits. */
-  #reading: { result: ReadText | GatewayError | null } | null = null;
+  #reading: Reading | null = null;
   /** A Sync came during COPY FROM STDIN; the server ignores those, but owes an answer where the copy had failed already. */
   #syncDuringCopy = false;
 
@@ -53,7 +52,7 @@ export class MessageHandler {
   }
 
   close(): void {
-    this.#aborter.abort();
+    this.#stopReading();
   }
 
   /** Puts what the last message became behind what was forwarded before it. */
@@ -101,7 +100,9 @@ export class MessageHandler {
       case FRONTEND.Flush:
       case FRONTEND.Query:
       case FRONTEND.FunctionCall:
-        return this.#skip || this.#link.skipping ? "replace" : this.#onCommand(type, body, bytes, start, end);
+        if (!this.#skip && !this.#link.skipping) return this.#onCommand(type, body, bytes, start, end);
+        this.#stopReading(); // of this message, perhaps: the batch failed while it waited for the parser
+        return "replace";
       default:
         throw new ProtocolViolation("message", "its type is unknown or out of order here", 0);
     }
@@ -147,15 +148,15 @@ export class MessageHandler {
     link.expectations.push(new Expectation("sync", false, null, null, null, link.batch));
     link.batch++;
     link.batchOpen = false;
+    link.skipping = false; // the Sync that the server skips to is on its way
   }
 
   #onParse(body: Uint8Array): HandlerVerdict {
     const { statement: name, query, parameterTypes } = decodeParse(body);
     const link = this.#link;
     if (name !== "") {
-      const existing = link.names.statement(name);
-      if (!link.settled(link.statementsChanged, existing?.batch)) return "wait";
-      if (existing !== undefined) {
+      if (!this.#statementSettled(name)) return "wait";
+      if (link.names.statement(name) !== undefined) {
         return this.#refuse(new GatewayError("STATEMENT_EXISTS", `prepared statement "${name}" already exists`));
       }
       if (link.names.statementCount >= link.parts.limits.preparedStatements)
@@ -172,9 +173,8 @@ export class MessageHandler {
     }
     const parsed = read.statements[0] ?? null;
     const record = read.records[0] ?? { commitment: "", fingerprint: "" };
-    const undo = link.names.setStatement({ name, parsed, record, batch: link.batch });
-    link.statementsChanged = link.batch;
-    link.expectations.push(new Expectation("parse", false, null, [undo], null, 0));
+    const change = link.names.setStatement({ name, parsed, record }, link.batch);
+    link.expectations.push(new Expectation("parse", false, null, [change], null, 0));
     const rewritten = parsed === null ? null : rewriteApplicationName(parsed, link.parts.applicationName);
     if (rewritten === null) return "forward";
     this.#out.push(encoded((writer) => encodeParse(writer, { statement: name, query: rewritten, parameterTypes })));
@@ -184,11 +184,12 @@ export class MessageHandler {
 
   /** Null: the parser is at it, ask again. */
   #read(text: Uint8Array): ReadText | GatewayError | null {
-    if (this.#reading !== null) {
-      const { result } = this.#reading;
-      if (result !== null) this.#reading = null;
-      return result;
+    const reading = this.#reading;
+    if (reading !== null && Buffer.compare(reading.text, text) === 0) {
+      if (reading.result !== null) this.#reading = null;
+      return reading.result;
     }
+    this.#stopReading();
     const { clock, metrics, reader } = this.#link.parts;
     const startedMs = clock.monotonicMs();
     const read = reader.read(text);
@@ -198,26 +199,41 @@ export class MessageHandler {
   }
 
   async #readSlowly(text: Uint8Array): Promise<void> {
-    const reading: { result: ReadText | GatewayError | null } = { result: null };
+    const reading: Reading = { text, result: null, aborter: new AbortController() };
+    const { signal } = reading.aborter;
     this.#reading = reading;
     try {
-      reading.result = await this.#link.parts.reader.readSlow(text, this.#aborter.signal);
+      reading.result = await this.#link.parts.reader.readSlow(text, signal);
     } catch (error) {
       reading.result = new GatewayError("CANNOT_JUDGE", "the statement could not be parsed", { cause: error });
     }
-    if (!this.#aborter.signal.aborted) this.#resume();
+    if (!signal.aborted) this.#resume();
+  }
+
+  #stopReading(): void {
+    this.#reading?.aborter.abort();
+    this.#reading = null;
+  }
+
+  #statementSettled(name: string): boolean {
+    const { names, batch, answeredBatch } = this.#link;
+    return names.settledStatement(name, batch, answeredBatch);
+  }
+
+  #portalSettled(name: string): boolean {
+    const { names, batch, answeredBatch } = this.#link;
+    return names.settledPortal(name, batch, answeredBatch);
   }
 
   #onBind(body: Uint8Array): HandlerVerdict {
     const bind = decodeBind(body);
     const link = this.#link;
+    if (!this.#statementSettled(bind.statement)) return "wait";
     const statement = link.names.statement(bind.statement);
-    if (!link.settled(link.statementsChanged, statement?.batch)) return "wait";
     if (statement === undefined) return this.#refuse(unknownStatement(bind.statement));
     if (bind.portal !== "") {
-      const existing = link.names.portal(bind.portal);
-      if (!link.settled(link.portalsChanged, existing?.batch)) return "wait";
-      if (existing !== undefined) {
+      if (!this.#portalSettled(bind.portal)) return "wait";
+      if (link.names.portal(bind.portal) !== undefined) {
         return this.#refuse(new GatewayError("PORTAL_EXISTS", `portal "${bind.portal}" already exists`));
       }
       if (link.names.portalCount >= link.parts.limits.portals) return this.#refuse(tooMany("portals"));
@@ -228,9 +244,8 @@ export class MessageHandler {
       const to = body.length - 2 - 2 * bind.resultFormats.length;
       parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
     }
-    const undo = link.names.setPortal({ name: bind.portal, statement, batch: link.batch, parameters, hold: false });
-    link.portalsChanged = link.batch;
-    link.expectations.push(new Expectation("bind", false, null, [undo], null, 0));
+    const change = link.names.setPortal({ name: bind.portal, statement, parameters, hold: false }, link.batch);
+    link.expectations.push(new Expectation("bind", false, null, [change], null, 0));
     return "forward";
   }
 
@@ -238,14 +253,12 @@ export class MessageHandler {
     const { kind, name } = decodeDescribe(body);
     const link = this.#link;
     if (kind === "statement") {
-      const statement = link.names.statement(name);
-      if (!link.settled(link.statementsChanged, statement?.batch)) return "wait";
-      if (statement === undefined) return this.#refuse(unknownStatement(name));
+      if (!this.#statementSettled(name)) return "wait";
+      if (link.names.statement(name) === undefined) return this.#refuse(unknownStatement(name));
       link.expectations.push(EXPECT.describeStatement);
     } else {
-      const portal = link.names.portal(name);
-      if (!link.settled(link.portalsChanged, portal?.batch)) return "wait";
-      if (portal === undefined) return this.#refuse(unknownPortal(name));
+      if (!this.#portalSettled(name)) return "wait";
+      if (link.names.portal(name) === undefined) return this.#refuse(unknownPortal(name));
       link.expectations.push(EXPECT.describePortal);
     }
     return "forward";
@@ -254,8 +267,8 @@ export class MessageHandler {
   #onExecute(body: Uint8Array, message: Uint8Array): HandlerVerdict {
     const { portal: name } = decodeExecute(body);
     const link = this.#link;
+    if (!this.#portalSettled(name)) return "wait";
     const portal = link.names.portal(name);
-    if (!link.settled(link.portalsChanged, portal?.batch)) return "wait";
     if (portal === undefined) return this.#refuse(unknownPortal(name));
     const { statement } = portal;
     if (statement.parsed === null) {
@@ -285,21 +298,15 @@ export class MessageHandler {
     this.#gate.require(journal.decided(statement, statementClass, parameters, null), durable);
     metrics.decided(statementClass, "permitted");
     this.#link.running++;
-    return new StatementRun(statement, sessionSeq, durable, clock.monotonicMs(), 0);
+    return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), 0);
   }
 
   #onClose(body: Uint8Array): HandlerVerdict {
     const { kind, name } = decodeClose(body);
     const link = this.#link;
-    let undo: ReturnType<typeof link.names.removePortal>;
-    if (kind === "statement") {
-      undo = link.names.removeStatement(name);
-      link.statementsChanged = link.batch;
-    } else {
-      undo = link.names.removePortal(name);
-      link.portalsChanged = link.batch;
-    }
-    link.expectations.push(new Expectation("close", false, null, [undo], null, 0));
+    const { names, batch } = link;
+    const change = kind === "statement" ? names.removeStatement(name, batch) : names.removePortal(name, batch);
+    link.expectations.push(new Expectation("close", false, null, [change], null, 0));
     return "forward";
   }
 
@@ -372,7 +379,7 @@ export class MessageHandler {
   #recordRefusedText(text: Uint8Array, error: GatewayError): void {
     const { journal, metrics } = this.#link.parts;
     const record = { commitment: commitment(journal.facts.salt, "sql", text), fingerprint: UNREAD };
-    const statement: PreparedStatement = { name: "", parsed: null, record, batch: 0 };
+    const statement: PreparedStatement = { name: "", parsed: null, record };
     this.#gate.require(journal.decided(statement, "unknown", null, reasonOf(error)), false);
     metrics.decided("unknown", "refused");
   }
@@ -415,6 +422,13 @@ export class MessageHandler {
       this.#out.length === 0
     );
   }
+}
+
+/** A text that a worker reads, and what it came to. Only the message with this very text may take the result. */
+interface Reading {
+  readonly text: Uint8Array;
+  readonly aborter: AbortController;
+  result: ReadText | GatewayError | null;
 }
 
 /** Fingerprint of a text that was not read. */

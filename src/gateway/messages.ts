@@ -1,6 +1,7 @@
 /** Messages of Postern's own making to the upstream, as bytes. */
 
 import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
 import { encoded } from "../wire/encode.ts";
 import {
   encodeBind,
@@ -14,9 +15,10 @@ import {
 /**
  * A portal that cannot exist: executing it fails, which ends the open transaction and skips to Sync exactly as an error of
  * the refused statement would have. The answer to it is replaced by the refusal, so it comes in its turn, behind the answers
- * to what was sent before. The server's log shows this name.
+ * to what was sent before. The server's log shows this name. The number in it is this process's secret: a portal that a client
+ * made under the name would run in the refused statement's place.
  */
-const REFUSED_PORTAL = "postern: statement refused by the gateway";
+const REFUSED_PORTAL = `postern: statement refused by the gateway ${randomBytes(10).toString("hex")}`;
 
 export const POISON = encoded((writer) => encodeExecute(writer, { portal: REFUSED_PORTAL, maxRows: 0 }));
 export const FLUSH = encoded(encodeFlush);

@@ -213,6 +213,8 @@ function start(gateway: Gateway, opened: Opened): void {
       release();
       gateway.remove(closed);
     },
+    unrecorded: (error) =>
+      gateway.logger.error({ err: error, session: journal.facts.id }, "the end of a session is not on record"),
   });
   gateway.add(session, { processId: upstream.processId, secretKey: key });
   socket.write(

@@ -23,13 +23,18 @@ export function notice(severity: "NOTICE" | "WARNING", sqlstate: string, message
   return encoded((writer) => encodeNoticeResponse(writer, { severity, code: sqlstate, message, hint }));
 }
 
+/** A name that a client chose, cut inside a character or with a NUL, must not keep the refusal from being told. */
+function sendable(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\ufffd");
+}
+
 function errorReport(error: GatewayError): Report {
   return {
     severity: ERRORS[error.code].severity,
     code: error.sqlstate,
-    message: error.message,
-    detail: error.detail,
-    hint: error.hint,
+    message: sendable(error.message),
+    detail: error.detail === undefined ? undefined : sendable(error.detail),
+    hint: error.hint === undefined ? undefined : sendable(error.hint),
     position: error.position?.toString(),
   };
 }

@@ -220,6 +220,7 @@ export class Relay implements FrameVisitor {
   #expect(kind: Expectation["kind"]): Verdict {
     const expectation = this.#link.expectations.shift();
     if (expectation?.kind !== kind) throw broken(`an answer to ${kind} out of order`);
+    confirm(expectation);
     return expectation.hidden ? "drop" : "pass";
   }
 
@@ -242,8 +243,14 @@ export class Relay implements FrameVisitor {
     const { expectations, parts } = this.#link;
     const expectation = expectations.shift();
     if (expectation?.kind !== "execute") throw broken("the end of a statement out of order");
+    confirm(expectation);
     const { run } = expectation;
     if (run === null) return expectation.hidden ? "drop" : "pass";
+    if (run === this.#link.copyRun) {
+      // It ended without asking for data: nothing waits for an answer to it any more.
+      this.#link.copy = "none";
+      this.#link.copyRun = null;
+    }
     const rows = this.#rowsCommitment();
     const { command, rows: counted } = parseCommandTag(tag);
     const affected = command === "SELECT" || command === "FETCH" || command === "MOVE" ? 0 : (counted ?? 0);
@@ -261,7 +268,7 @@ export class Relay implements FrameVisitor {
     const parsed = run.statement.parsed;
     const transaction = parsed?.transaction;
     if (transaction === undefined) {
-      if (parsed !== null) fate.completed(run.sessionSeq, run.durable);
+      if (parsed !== null) fate.completed(run);
       return;
     }
     const settled = (settlement: ReturnType<typeof fate.ended>) => {
@@ -289,7 +296,7 @@ export class Relay implements FrameVisitor {
         return;
       case "commitPrepared":
       case "rollbackPrepared":
-        fate.completed(run.sessionSeq, true);
+        fate.completed(run, true);
     }
   }
 
@@ -301,11 +308,10 @@ export class Relay implements FrameVisitor {
     if (!isStatus(status)) throw broken("ReadyForQuery with an unknown status");
     link.status = status;
     link.answeredBatch = expectation.batch;
-    link.skipping = false;
     if (status === "I") {
       const settlement = link.fate.idle();
       if (settlement !== null) link.parts.journal.settled(settlement, null);
-      link.names.endTransaction();
+      link.names.endTransaction(expectation.batch);
     }
     link.parts.settleSoon();
     return expectation.hidden ? "drop" : "pass";
@@ -330,8 +336,8 @@ export class Relay implements FrameVisitor {
     if (link.expectations.length === 0) link.skipping = true;
     link.copy = "none";
     link.copyRun = null;
-    this.#failRuns(failed, skipped, report.code);
-    link.undo(skipped.map((expectation) => expectation.undo));
+    this.#failRuns(failed, skipped, SQLSTATE.test(report.code) ? report.code : "XX000");
+    link.undo(skipped.map((expectation) => expectation.changes));
     return this.#errorToClient(failed, report);
   }
 
@@ -362,6 +368,12 @@ export class Relay implements FrameVisitor {
 }
 
 const EMPTY = new Uint8Array(0);
+/** What a code may look like; an extension of the server may raise anything, and it goes into an entry as it is. */
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+function confirm({ changes }: Expectation): void {
+  if (changes !== null) for (const change of changes) change.confirm();
+}
 
 /** May come at any time (PostgreSQL 18 docs, protocol-flow, "Asynchronous Operations"). */
 function isAsynchronous(type: number): boolean {

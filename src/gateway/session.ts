@@ -26,6 +26,8 @@ export interface SessionOptions extends SessionParts {
   /** Asks the upstream to cancel what runs. */
   readonly cancel: () => void;
   readonly onClosed: (session: Session) => void;
+  /** The end of the session could not be put on record. */
+  readonly unrecorded: (error: unknown) => void;
 }
 
 /** How long a session that is ending waits for the outcome of what still runs. */
@@ -51,7 +53,10 @@ export class Session {
     this.id = options.journal.facts.id;
     this.#link = new WireLink(options);
     const { client, upstream, log, clock, metrics } = options;
-    this.#gate = new Gate(log, upstream, clock, metrics.stages.record, (error) => this.end(error));
+    this.#gate = new Gate(log, upstream, clock, metrics.stages.record, {
+      failed: (error) => this.end(error),
+      emptied: () => this.#frontend.resume(),
+    });
     this.#relay = new Relay(this.#link, { progressed: () => this.#progressed(), failed: (error) => this.end(error) });
     this.#frontend = new Frontend(this.#link, this.#gate, {
       failed: (error) => this.end(error),
@@ -171,6 +176,10 @@ export class Session {
   /** A client that said goodbye may have left a long statement behind: a frozen principal's must not go on. */
   #hurry(): void {
     if (this.#deadline !== undefined) return;
+    this.#frontend.close();
+    this.#gate.close(); // what waits for its record stays here
+    this.#relay.stopDelivering();
+    this.options.upstream.resume(); // the client may be one that does not read
     this.cancel();
     this.#deadline = setTimeout(() => this.options.upstream.destroy(), OUTCOME_WAIT_MS);
   }
@@ -194,8 +203,13 @@ export class Session {
     this.#gate.close();
     this.options.client.end();
     setTimeout(() => this.options.client.destroy(), OUTCOME_WAIT_MS).unref();
-    this.#recordEnd(reason);
-    this.options.onClosed(this);
+    try {
+      this.#recordEnd(reason);
+    } catch (error) {
+      this.options.unrecorded(error); // thrown from here it would end the process
+    } finally {
+      this.options.onClosed(this);
+    }
   }
 
   #recordEnd(reason: string): void {

@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
-import type { Undo } from "../statement/namespace.ts";
+import type { NameChange } from "../statement/namespace.ts";
 import { type PreparedStatement, StatementRun } from "../statement/statement.ts";
 import { applyEffects, mayWrite, namesSettled } from "./effects.ts";
 import type { Gate } from "./gate.ts";
@@ -15,10 +15,17 @@ import { rewriteApplicationName } from "./rewrite-setting.ts";
 import type { ReadText } from "./statement-reader.ts";
 import type { WireLink } from "./wire-link.ts";
 
+/** A statement of the string, judged. What depends on names was asked when it was its turn among them. */
+interface Planned {
+  readonly statement: PreparedStatement;
+  readonly durable: boolean;
+  readonly binary: boolean;
+  readonly changes: readonly NameChange[] | null;
+}
+
 interface Pending {
   readonly query: Uint8Array;
-  readonly statements: readonly PreparedStatement[];
-  readonly undo: readonly (readonly Undo[] | null)[];
+  readonly plan: readonly Planned[];
   next: number;
 }
 
@@ -42,7 +49,7 @@ export class SimpleQuery {
   /** The COPY failed: the rest of the string does not run. What it would have done to the session's names is taken back. */
   abandon(): void {
     if (this.#pending === null) return;
-    this.#link.undo(this.#pending.undo.slice(this.#pending.next));
+    this.#link.undo(this.#pending.plan.slice(this.#pending.next).map(({ changes }) => changes));
     this.#pending = null;
   }
 
@@ -50,6 +57,7 @@ export class SimpleQuery {
   start(query: Uint8Array, read: ReadText): GatewayError | "wait" | null {
     const link = this.#link;
     if (read.statements.length === 0) {
+      link.names.removeUnnamed(link.batch);
       this.#sendEmpty();
       return null;
     }
@@ -57,21 +65,23 @@ export class SimpleQuery {
       name: "",
       parsed,
       record: read.records[i] ?? { commitment: "", fingerprint: "" },
-      batch: link.batch,
     }));
-    const undo: (readonly Undo[] | null)[] = [];
+    const plan: Planned[] = [];
     for (const statement of statements) {
       const settled = namesSettled(link, statement);
       const refusal = settled ? judge(statement.parsed, link.names) : null;
       if (!settled || refusal !== null) {
-        link.undo(undo);
+        link.undo(plan.map(({ changes }) => changes));
         if (!settled) return "wait";
         this.#recordRefused(statement, refusal);
         return refusal;
       }
-      undo.push(applyEffects(link, statement)); // the next one is judged as if this one had run
+      const durable = mayWrite(link, statement);
+      const binary = this.#isBinaryFetch(statement);
+      plan.push({ statement, durable, binary, changes: applyEffects(link, statement) }); // the next is judged as if this had run
     }
-    this.#pending = { query, statements, undo, next: 0 };
+    link.names.removeUnnamed(link.batch);
+    this.#pending = { query, plan, next: 0 };
     this.proceed();
     return null;
   }
@@ -80,35 +90,33 @@ export class SimpleQuery {
   proceed(): void {
     const pending = this.#pending;
     if (pending === null) return;
-    if (pending.next === pending.statements.length) {
+    if (pending.next === pending.plan.length) {
       // The string ended with the COPY: what is left of it is the Sync.
       this.#send(SYNC);
       this.#endBatch();
       this.#pending = null;
       return;
     }
-    while (pending.next < pending.statements.length) {
-      const statement = pending.statements[pending.next];
-      const undo = pending.undo[pending.next] ?? null;
+    while (pending.next < pending.plan.length) {
+      const planned = pending.plan[pending.next];
       pending.next++;
-      if (statement === undefined) break;
-      const last = pending.next === pending.statements.length;
-      if (this.#sendOne(pending.query, statement, undo, last)) return;
+      if (planned === undefined) break;
+      if (this.#sendOne(pending.query, planned, pending.next === pending.plan.length)) return;
     }
     this.#pending = null;
   }
 
   /** @returns whether a COPY FROM STDIN was begun. */
-  #sendOne(query: Uint8Array, statement: PreparedStatement, undo: readonly Undo[] | null, last: boolean): boolean {
+  #sendOne(query: Uint8Array, { statement, durable, binary, changes }: Planned, last: boolean): boolean {
     const link = this.#link;
     const { parsed } = statement;
     if (parsed === null) return false;
-    const run = this.#record(statement, parsed.startCharacter);
-    this.#expect(run, undo, parsed.startCharacter);
+    const run = this.#record(statement, durable, parsed.startCharacter);
+    this.#expect(run, changes, parsed.startCharacter);
     const copyIn = parsed.class === "copyIn";
     const text =
       rewriteApplicationName(parsed, link.parts.applicationName) ?? query.subarray(parsed.startByte, parsed.endByte);
-    this.#send(simpleStatement(text, this.#isBinaryFetch(statement), last && !copyIn));
+    this.#send(simpleStatement(text, binary, last && !copyIn));
     if (copyIn) {
       link.copy = "asked";
       link.copyRun = run;
@@ -119,7 +127,7 @@ export class SimpleQuery {
     return false;
   }
 
-  #expect(run: StatementRun, undo: readonly Undo[] | null, shift: number): void {
+  #expect(run: StatementRun, changes: readonly NameChange[] | null, shift: number): void {
     const { expectations } = this.#link;
     if (shift === 0) {
       expectations.push(EXPECT.hiddenParse);
@@ -130,7 +138,7 @@ export class SimpleQuery {
       expectations.push(new Expectation("bind", true, null, null, null, 0, shift));
       expectations.push(new Expectation("describePortal", true, null, null, null, 0, shift));
     }
-    expectations.push(new Expectation("execute", false, run, undo, null, 0));
+    expectations.push(new Expectation("execute", false, run, changes, null, 0));
   }
 
   #endBatch(): void {
@@ -150,15 +158,14 @@ export class SimpleQuery {
     this.#endBatch();
   }
 
-  #record(statement: PreparedStatement, positionShift: number): StatementRun {
+  #record(statement: PreparedStatement, durable: boolean, positionShift: number): StatementRun {
     const { journal, clock, metrics } = this.#link.parts;
-    const durable = mayWrite(this.#link, statement);
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
     this.#gate.require(journal.decided(statement, statementClass, null, null), durable);
     metrics.decided(statementClass, "permitted");
     this.#link.running++;
-    return new StatementRun(statement, sessionSeq, durable, clock.monotonicMs(), positionShift);
+    return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), positionShift);
   }
 
   #recordRefused(statement: PreparedStatement, error: GatewayError | null): void {

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { AuditLog } from "../audit/log.ts";
 import type { Clock } from "../base/clock.ts";
 import { Expectations } from "../statement/expectations.ts";
-import { Namespace, type Undo } from "../statement/namespace.ts";
+import { type NameChange, Namespace } from "../statement/namespace.ts";
 import type { StatementRun } from "../statement/statement.ts";
 import { TransactionFate } from "../statement/transaction.ts";
 import type { SessionJournal } from "./journal.ts";
@@ -48,9 +48,6 @@ export class WireLink {
   batch = 1;
   /** Newest batch whose ReadyForQuery has come. */
   answeredBatch = 0;
-  /** Newest batch that changed prepared statements, and portals. */
-  statementsChanged = 0;
-  portalsChanged = 0;
   /** The upstream reported an error and skips until a Sync that has not been sent yet. */
   skipping = false;
   copy: CopyPhase = "none";
@@ -67,17 +64,8 @@ export class WireLink {
     this.lastActivityMs = parts.clock.monotonicMs();
   }
 
-  /**
-   * Whether what the maps say about a name can be trusted now. Not while an earlier batch that changed them is unanswered:
-   * it may fail, and the name would then mean something else than what was judged.
-   */
-  settled(changedBatch: number, entryBatch: number | undefined): boolean {
-    if (entryBatch === this.batch) return true;
-    return changedBatch <= this.answeredBatch || changedBatch === this.batch;
-  }
-
   /** Takes back what a failed batch would have changed. @param changes in the order in which they were made. */
-  undo(changes: readonly (readonly Undo[] | null)[]): void {
-    for (const change of changes.flatMap((each) => each ?? []).reverse()) this.names.undo(change);
+  undo(changes: readonly (readonly NameChange[] | null)[]): void {
+    for (const change of changes.flatMap((each) => each ?? []).reverse()) change.undo();
   }
 }

@@ -35,6 +35,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     options.onConnection(socket, tls);
   });
   await listening(server, config.listen.host, config.listen.port);
+  // No descriptor left for accept(), say: one connection is lost, not the process.
+  server.on("error", (error) => logger.error({ err: error }, "a connection could not be accepted"));
   const address = server.address();
   if (address === null || typeof address === "string")
     throw new GatewayError("INTERNAL", "the listener has no address");

@@ -4,7 +4,7 @@
  */
 
 import type { GatewayError } from "../base/errors.ts";
-import type { Undo } from "./namespace.ts";
+import type { NameChange } from "./namespace.ts";
 import type { StatementRun } from "./statement.ts";
 
 export type ExpectationKind =
@@ -24,8 +24,8 @@ export class Expectation {
   readonly hidden: boolean;
   /** The run that this `execute` answers to. */
   readonly run: StatementRun | null;
-  /** What to take back if this message fails or is skipped. */
-  readonly undo: readonly Undo[] | null;
+  /** What it does to names: confirmed by its answer, taken back if it fails or is skipped. */
+  readonly changes: readonly NameChange[] | null;
   /** For `refusal`: what the client reads in place of the upstream's error. */
   readonly error: GatewayError | null;
   /** For `sync`: the batch that it ends. */
@@ -37,7 +37,7 @@ export class Expectation {
     kind: ExpectationKind,
     hidden: boolean,
     run: StatementRun | null,
-    undo: readonly Undo[] | null,
+    changes: readonly NameChange[] | null,
     error: GatewayError | null,
     batch: number,
     shift = 0,
@@ -45,7 +45,7 @@ export class Expectation {
     this.kind = kind;
     this.hidden = hidden;
     this.run = run;
-    this.undo = undo;
+    this.changes = changes;
     this.error = error;
     this.batch = batch;
     this.shift = shift;

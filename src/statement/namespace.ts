@@ -1,26 +1,112 @@
 /**
  * The names that a client has given to prepared statements and portals, as the upstream will see them when it gets there.
  * Changes are made when a message is forwarded, before the upstream has answered; a batch that fails takes back those of its
- * changes that never happened. Why that matters: batch 1 prepares A; batch 2 fails before its `Parse` of B under the same
- * name; batch 3 executes the name. Whoever believed in batch 2 would judge B and run A.
+ * changes that never happened, and only those: what a later batch has done to the same name meanwhile stays. Why that
+ * matters: whoever is wrong about a name judges and records one statement while the upstream runs another.
  */
 
+import { Buffer, isUtf8 } from "node:buffer";
 import type { Portal, PreparedStatement } from "./statement.ts";
 
 type Named = PreparedStatement | Portal;
 
-/** How to take back one change. */
-export interface Undo {
-  readonly map: Map<string, Named>;
-  /** Null: the whole map was cleared. */
-  readonly name: string | null;
-  readonly previous: Named | undefined;
-  readonly all: ReadonlyMap<string, Named> | null;
+/** One change of one name. Its owner is told what became of it: `confirm` or `undo`, once. */
+export class NameChange {
+  readonly #table: NameTable<Named>;
+  readonly key: string;
+  /** Null: the name was taken away. */
+  readonly value: Named | null;
+  readonly batch: number;
+  /** What stands if this did not happen. Let go of as soon as it has: chains are as long as what is unanswered. */
+  previous: NameChange | null;
+  undone = false;
+
+  constructor(table: NameTable<Named>, key: string, value: Named | null, batch: number, previous: NameChange | null) {
+    this.#table = table;
+    this.key = key;
+    this.value = value;
+    this.batch = batch;
+    this.previous = previous;
+  }
+
+  /** The upstream has done it. */
+  confirm(): void {
+    this.#table.confirm(this);
+  }
+
+  /** The upstream has skipped it. */
+  undo(): void {
+    this.#table.undo(this);
+  }
+}
+
+/** By name, the newest change that was not taken back. */
+class NameTable<T extends Named> {
+  readonly #newest = new Map<string, NameChange>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(name: string): T | undefined {
+    // A change of this table holds a value of its type: nothing else is put in.
+    return (this.#newest.get(keyOf(name))?.value ?? undefined) as T | undefined;
+  }
+
+  change(name: string, value: T | null, batch: number): NameChange {
+    return this.#change(keyOf(name), value, batch);
+  }
+
+  #change(key: string, value: T | null, batch: number): NameChange {
+    const before = this.#newest.get(key) ?? null;
+    const change = new NameChange(this as unknown as NameTable<Named>, key, value, batch, before);
+    this.#put(key, before, change);
+    return change;
+  }
+
+  removeAll(batch: number, keep: string | null): NameChange[] {
+    const present = [...this.#newest].filter(([key, { value }]) => value !== null && key !== keep);
+    return present.map(([key]) => this.#change(key, null, batch));
+  }
+
+  confirm(change: NameChange): void {
+    change.previous = null;
+    if (change.value === null && this.#newest.get(change.key) === change) this.#newest.delete(change.key);
+  }
+
+  undo(change: NameChange): void {
+    change.undone = true;
+    if (this.#newest.get(change.key) === change) this.#put(change.key, change, standing(change.previous));
+  }
+
+  /** Forgets what is of the batch `last` or an earlier one and is not to be kept. */
+  endTransaction(last: number, kept: (value: T) => boolean): void {
+    const over = (change: NameChange) => change.batch <= last && !(change.value !== null && kept(change.value as T));
+    for (const [key, newest] of this.#newest) {
+      for (let change: NameChange | null = newest; change !== null; change = change.previous) {
+        if (over(change)) change.undone = true;
+      }
+      if (newest.undone) this.#put(key, newest, standing(newest.previous));
+    }
+  }
+
+  /** See Namespace.settledStatement. */
+  settled(name: string, batch: number, answered: number): boolean {
+    const newest = this.#newest.get(keyOf(name));
+    return newest === undefined || newest.batch === batch || newest.batch <= answered;
+  }
+
+  #put(key: string, before: NameChange | null, after: NameChange | null): void {
+    this.#size += Number((after?.value ?? null) !== null) - Number((before?.value ?? null) !== null);
+    if (after === null) this.#newest.delete(key);
+    else this.#newest.set(key, after);
+  }
 }
 
 export class Namespace {
-  readonly #statements = new Map<string, PreparedStatement>();
-  readonly #portals = new Map<string, Portal>();
+  readonly #statements = new NameTable<PreparedStatement>();
+  readonly #portals = new NameTable<Portal>();
 
   get statementCount(): number {
     return this.#statements.size;
@@ -38,64 +124,78 @@ export class Namespace {
     return this.#portals.get(name);
   }
 
-  setStatement(statement: PreparedStatement): Undo {
-    return set(this.#statements, statement);
+  /**
+   * Whether what `statement(name)` says can be trusted by a message of `batch`. Not while an earlier batch that changed the
+   * name is unanswered: it may fail, and the name would then mean something else than what was judged. Inside one batch the
+   * order alone suffices: an error skips what follows. @param answered the newest batch that is answered.
+   */
+  settledStatement(name: string, batch: number, answered: number): boolean {
+    return this.#statements.settled(name, batch, answered);
   }
 
-  setPortal(portal: Portal): Undo {
-    return set(this.#portals, portal);
+  /** The same for `portal(name)`. */
+  settledPortal(name: string, batch: number, answered: number): boolean {
+    return this.#portals.settled(name, batch, answered);
   }
 
-  removeStatement(name: string): Undo {
-    return remove(this.#statements, name);
+  setStatement(statement: PreparedStatement, batch: number): NameChange {
+    return this.#statements.change(statement.name, statement, batch);
   }
 
-  removePortal(name: string): Undo {
-    return remove(this.#portals, name);
+  setPortal(portal: Portal, batch: number): NameChange {
+    return this.#portals.change(portal.name, portal, batch);
   }
 
-  removeAllStatements(): Undo {
-    return clear(this.#statements);
+  removeStatement(name: string, batch: number): NameChange {
+    return this.#statements.change(name, null, batch);
   }
 
-  removeAllPortals(): Undo {
-    return clear(this.#portals);
+  removePortal(name: string, batch: number): NameChange {
+    return this.#portals.change(name, null, batch);
   }
 
-  /** The end of a transaction drops its portals (PostgreSQL 18 docs, protocol-flow); cursors WITH HOLD stay. */
-  endTransaction(): void {
-    if (this.#portals.size === 0) return;
-    for (const [name, portal] of this.#portals) if (!portal.hold) this.#portals.delete(name);
+  /** DEALLOCATE ALL, DISCARD ALL: the unnamed statement stays, as on the server. */
+  removeAllStatements(batch: number): NameChange[] {
+    return this.#statements.removeAll(batch, "");
   }
 
-  /** Takes one change back. Changes are taken back newest first. */
-  undo(change: Undo): void {
-    if (change.all !== null) for (const [name, value] of change.all) change.map.set(name, value);
-    else if (change.name === null) return;
-    else if (change.previous === undefined) change.map.delete(change.name);
-    else change.map.set(change.name, change.previous);
+  removeAllPortals(batch: number): NameChange[] {
+    return this.#portals.removeAll(batch, null);
+  }
+
+  /** A simple Query ends the unnamed statement and portal whatever comes of it (PostgreSQL 18 docs, protocol-flow). */
+  removeUnnamed(batch: number): void {
+    this.#statements.change("", null, batch).confirm();
+    this.#portals.change("", null, batch).confirm();
+  }
+
+  /**
+   * The end of a transaction drops its portals (PostgreSQL 18 docs, protocol-flow); cursors WITH HOLD stay, and so do portals of
+   * batches behind it that are on their way. @param last the batch whose ReadyForQuery said that no transaction is open.
+   */
+  endTransaction(last: number): void {
+    this.#portals.endTransaction(last, (portal) => portal.hold);
   }
 }
 
-/** The maps are written only through their own typed methods; an Undo keeps the same kind that it found. */
-function untyped(map: Map<string, PreparedStatement> | Map<string, Portal>): Map<string, Named> {
-  return map as Map<string, Named>;
+/** The newest in a chain that was not taken back. */
+function standing(change: NameChange | null): NameChange | null {
+  let found = change;
+  while (found?.undone === true) found = found.previous;
+  return found;
 }
 
-function set<T extends Named>(map: Map<string, T>, value: T): Undo {
-  const previous = map.get(value.name);
-  map.set(value.name, value);
-  return { map: untyped(map as never), name: value.name, previous, all: null };
-}
+/** NAMEDATALEN - 1: the server's tables of names compare no more. */
+const NAME_BYTES = 63;
+/** No text of so few UTF-16 units is longer in UTF-8. */
+const SURELY_SHORT = Math.floor(NAME_BYTES / 3);
 
-function remove<T extends Named>(map: Map<string, T>, name: string): Undo {
-  const previous = map.get(name);
-  map.delete(name);
-  return { map: untyped(map as never), name, previous, all: null };
-}
-
-function clear<T extends Named>(map: Map<string, T>): Undo {
-  const all = new Map<string, Named>(map);
-  map.clear();
-  return { map: untyped(map as never), name: null, previous: undefined, all };
+/** What the server knows a name by. Two names that are one there must be one here, or the wrong one of two statements is judged. */
+function keyOf(name: string): string {
+  if (name.length <= SURELY_SHORT) return name;
+  const bytes = Buffer.from(name, "utf8");
+  if (bytes.length <= NAME_BYTES) return name;
+  const kept = bytes.subarray(0, NAME_BYTES);
+  // Cut inside a character it is the key of no well-formed name: NUL, which no name holds, keeps it apart from those.
+  return isUtf8(kept) ? kept.toString("utf8") : `\0${kept.toString("latin1")}`;
 }

@@ -8,8 +8,6 @@ export interface PreparedStatement {
   readonly parsed: ParsedStatement | null;
   /** What the log says of its text: commitment and fingerprint, ready to be written. */
   readonly record: StatementRecord;
-  /** The batch (up to a Sync) whose messages made it: until that batch is answered it may turn out not to exist. */
-  readonly batch: number;
 }
 
 /** The members of an entry that depend on the text alone, computed once a session. */
@@ -23,7 +21,6 @@ export interface StatementRecord {
 export interface Portal {
   readonly name: string;
   readonly statement: PreparedStatement;
-  readonly batch: number;
   /** Hex commitment of its parameters, formats and values as they came; null where there are none. */
   readonly parameters: string | null;
   /** A cursor declared WITH HOLD outlives its transaction. */
@@ -35,6 +32,8 @@ export class StatementRun {
   readonly statement: PreparedStatement;
   /** sessionSeq of its intent. */
   readonly sessionSeq: number;
+  /** How many intents the session had with this one: runs of consecutive numbers are one range in a settlement. */
+  readonly ordinal: number;
   /** It may change data: its intent is on disk before it is forwarded, and its fate is recorded. */
   readonly durable: boolean;
   /** By Clock.monotonicMs. */
@@ -51,12 +50,14 @@ export class StatementRun {
   constructor(
     statement: PreparedStatement,
     sessionSeq: number,
+    ordinal: number,
     durable: boolean,
     startedMs: number,
     positionShift: number,
   ) {
     this.statement = statement;
     this.sessionSeq = sessionSeq;
+    this.ordinal = ordinal;
     this.durable = durable;
     this.startedMs = startedMs;
     this.positionShift = positionShift;

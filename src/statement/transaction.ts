@@ -3,7 +3,9 @@
  * was rolled back must never look done, so the log names the statements that each settlement is about.
  */
 
-/** Runs of consecutive sessionSeq, both ends included. */
+import type { StatementRun } from "./statement.ts";
+
+/** Ranges of sessionSeq, both ends included, ascending: the intents of the session that fall into them, and no other entries, are meant. */
 export type StatementRanges = readonly (readonly [number, number])[];
 
 export interface Settlement {
@@ -15,22 +17,35 @@ export interface Settlement {
 
 interface Savepoint {
   readonly name: string;
-  /** How many ranges, and how many statements in all, stood before it. */
+  /** How many ranges stood before it. */
   readonly length: number;
+}
+
+/** Statements that follow each other in the session, as one range: a transaction of a million of them is not a million numbers. */
+interface OpenRange {
+  readonly first: number;
+  last: number;
+  lastOrdinal: number;
 }
 
 /** Follows one session's transactions. Told of runs that completed and of what they did; asks nothing of the server. */
 export class TransactionFate {
-  /** sessionSeq of the statements that the open transaction has completed. */
-  #open: number[] = [];
+  /** The statements that the open transaction has completed. */
+  #open: OpenRange[] = [];
   #savepoints: Savepoint[] = [];
   /** Something in it may have changed data: reads alone have no fate worth an entry. */
   #wrote = false;
   #failed = false;
 
   /** A statement completed inside the open (or implicit) transaction. */
-  completed(sessionSeq: number, mayWrite: boolean): void {
-    this.#open.push(sessionSeq);
+  completed(run: Pick<StatementRun, "sessionSeq" | "ordinal" | "durable">, mayWrite = run.durable): void {
+    const { sessionSeq, ordinal } = run;
+    const newest = this.#open.at(-1);
+    // What a savepoint divides stays divided: the SAVEPOINT itself stands between, and completes nothing here.
+    if (newest !== undefined && newest.lastOrdinal === ordinal - 1) {
+      newest.last = sessionSeq;
+      newest.lastOrdinal = ordinal;
+    } else this.#open.push({ first: sessionSeq, last: sessionSeq, lastOrdinal: ordinal });
     if (mayWrite) this.#wrote = true;
   }
 
@@ -57,7 +72,7 @@ export class TransactionFate {
     this.#failed = false;
     const undone = this.#open.splice(savepoint.length);
     if (undone.length === 0 || !this.#wrote) return null;
-    return { type: "transaction.rolled_back", statements: ranges(undone), savepoint: true };
+    return { type: "transaction.rolled_back", statements: undone.map(pair), savepoint: true };
   }
 
   /** COMMIT or ROLLBACK answered. @param committed by the command tag: COMMIT of a failed transaction answers ROLLBACK. */
@@ -84,7 +99,7 @@ export class TransactionFate {
     this.#failed = false;
     if (!wrote || statements.length === 0) return null;
     const type = committed ? "transaction.committed" : "transaction.rolled_back";
-    return { type, statements: ranges(statements), savepoint: false };
+    return { type, statements: statements.map(pair), savepoint: false };
   }
 
   #find(name: string): number {
@@ -93,13 +108,6 @@ export class TransactionFate {
   }
 }
 
-/** Consecutive numbers as ranges: a transaction of a million statements is one pair. */
-export function ranges(numbers: readonly number[]): StatementRanges {
-  const result: [number, number][] = [];
-  for (const number of numbers) {
-    const last = result.at(-1);
-    if (last !== undefined && last[1] === number - 1) last[1] = number;
-    else result.push([number, number]);
-  }
-  return result;
+function pair({ first, last }: OpenRange): readonly [number, number] {
+  return [first, last];
 }
