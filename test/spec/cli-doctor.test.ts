@@ -76,6 +76,7 @@ async function examine(
       },
       ...more,
     }),
+    { mode: 0o600 },
   );
   const { status, out } = await cli.run(
     ["doctor", "--config", path, "-o", "json"],
