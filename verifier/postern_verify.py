@@ -321,7 +321,8 @@ class Log:
         folder = os.path.join(self.folder, tile_path(kind, index, WIDTH) + ".p")
         for _ in range(3):  # a running gateway replaces a partial tile by a wider one, which begins alike
             names = os.listdir(folder) if width < WIDTH and os.path.isdir(folder) else []
-            for actual in sorted({width, WIDTH, *(int(name) for name in names if name.isdigit() and int(name) > width)}):
+            wider = {int(name) for name in names if name.isdigit() and int(name) > width}
+            for actual in sorted({width, WIDTH, *wider}):
                 path = tile_path(kind, index, actual)
                 data = read_file(self.folder, path)
                 if data:
@@ -433,7 +434,7 @@ def verify_folder(root, given, report):
     peek = {name: re.match(rb"[^\n]*\n(\d{1,16})\n", read_file(root, name, "checkpoint")) for name in names}
     known = {name: int(match[1]) if match else 0 for name, match in peek.items()}
     registry, entries, states = verify_log(root, "registry", given, report), 0, []
-    records = registry.contents.records if registry else {}
+    records, registry_next = registry.contents.records if registry else {}, not registry or registry.next
     for name in sorted(set(names) - {"registry"}):
         mine = [record for origin in records if origin.rpartition("/")[2] == name for record in records[origin]]
         vouched = {vkey for kind, _, _, vkey in mine if kind == "log.opened"}
@@ -449,10 +450,11 @@ def verify_folder(root, given, report):
             log.wrong("log.vkey", "is not the key that the registry has on record")
         if registry and known[name] and log.checkpoint.origin not in records:
             log.wrong("checkpoint", "is of a log that the registry does not know")
-        closed = [record[:3] for record in mine[-1:]] == [("log.closed", size, log.checkpoint.root)]
-        stopped = contents.last_type == "gateway.stopped" and size == known[name]
-        if stopped and registry and not closed and not registry.next:
-            registry.wrong("checkpoint", f"does not cover the end of {name}: the registry or {name} is an older copy")
+        kind, end, state = (mine or [("", 0, b"", "")])[-1][:3]
+        ended = contents.last_type == "gateway.stopped" and size == known[name] and not registry_next
+        open_end = kind == "log.updated" or (end, state) != (size, log.checkpoint.root)
+        if ended and open_end or kind == "log.closed" and end < known[name]:
+            report("registry/checkpoint", f"does not cover the end of {name}: the registry or {name} is an older copy")
     for origin in records:
         name = origin.rpartition("/")[2]
         name in names or report(name, f"is missing: the registry records {records[origin][-1][1]} entries of {origin}")
