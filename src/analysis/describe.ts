@@ -5,6 +5,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { Lexer } from "./lexer.ts";
 import type { ExplainFacts, ParsedStatement, PreparedFacts } from "./parsed-statement.ts";
 import { NO_FACTS, type SessionFacts, sessionFacts } from "./session-facts.ts";
+import { settingWrites } from "./setting-writes.ts";
 import { isNode, list, type Node, number, type TreeFacts, unwrap, walk } from "./tree.ts";
 
 /** Nodes in which $n is a parameter of Bind. Elsewhere it belongs to what is being defined, or is an error at run time. */
@@ -85,6 +86,7 @@ function describeStatement(
   const { name: node, fields } = wrapped;
   const inside = WALKED.has(node) ? walk(statement) : NOTHING_INSIDE;
   const classification = classify(node, fields, inside);
+  const writes = settingWrites(node, statement);
   const plain: ParsedStatement = {
     startByte: bounds.startByte,
     endByte: bounds.endByte,
@@ -95,6 +97,7 @@ function describeStatement(
     callsUnknownFunction: classification.callsUnknownFunction,
     parameterNumbers: TAKES_PARAMETERS.has(node) ? inside.highestParameter : 0,
     fingerprint: fingerprint(source, bounds.startByte, bounds.endByte),
+    ...(writes.length === 0 ? {} : { settingWrites: writes }),
   };
   const facts = sessionFacts(node, fields);
   return facts === NO_FACTS ? plain : { ...plain, ...facts, ...factsInside(node, fields, facts) };

@@ -105,6 +105,18 @@ export interface ExplainFacts {
   readonly innerClass: StatementClass;
 }
 
+/**
+ * A setting that is changed otherwise than by a SET of its own. `call`: set_config(); `clause`: SET inside ALTER ROLE, ALTER
+ * DATABASE, ALTER SYSTEM or a function's definition; `pg_settings`: by writing to that view.
+ */
+export interface SettingWrite {
+  readonly by: "call" | "clause" | "pg_settings";
+  /** Lower case. Null where it is no constant of the text. */
+  readonly name: string | null;
+  /** Null where it is no constant of the text. */
+  readonly value: string | null;
+}
+
 export interface ParsedStatement {
   /** First byte of the statement itself: white space, comments and semicolons before it are left out. */
   readonly startByte: number;
@@ -125,6 +137,8 @@ export interface ParsedStatement {
   readonly cursor?: CursorFacts;
   readonly copy?: CopyFacts;
   readonly explain?: ExplainFacts;
+  /** Absent where there is none. */
+  readonly settingWrites?: readonly SettingWrite[];
   /** Of LISTEN, UNLISTEN (absent for UNLISTEN *) and NOTIFY. */
   readonly channel?: string;
   /** Highest $n that Bind must give; 0 for none. $n inside PREPARE or a function body is not Bind's and is not counted. */

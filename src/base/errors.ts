@@ -46,6 +46,8 @@ export const ERRORS = {
   UPSTREAM_UNSUPPORTED: { sqlstate: "0A000", severity: "FATAL" },
   /** The gateway is stopping, an operator ended the session, or the token expired. */
   SESSION_ENDED: { sqlstate: "57P01", severity: "FATAL" },
+  /** What a statement ran inside changed a setting, or the role, that the judgement of statements rests on. */
+  SETTING_LOST: { sqlstate: "0A000", severity: "FATAL" },
   GATEWAY_STOPPING: { sqlstate: "57P03", severity: "FATAL" },
   IDLE_TIMEOUT: { sqlstate: "57P05", severity: "FATAL" },
   IDLE_IN_TRANSACTION_TIMEOUT: { sqlstate: "25P03", severity: "FATAL" },

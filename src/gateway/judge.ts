@@ -4,7 +4,7 @@
  * role may do is permitted.
  */
 
-import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import type { ParsedStatement, SettingWrite } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Namespace } from "../statement/namespace.ts";
 
@@ -33,28 +33,63 @@ export function judge(statement: ParsedStatement, names: Namespace): GatewayErro
     return new GatewayError("CANNOT_JUDGE", `statements of the kind ${statement.node} are not served`);
   }
   return (
-    judgeSetting(statement) ?? judgeCopy(statement) ?? judgePrepared(statement, names) ?? judgeCursor(statement, names)
+    judgeSetting(statement) ??
+    judgeSettingWrites(statement) ??
+    judgeCopy(statement) ??
+    judgePrepared(statement, names) ??
+    judgeCursor(statement, names)
   );
 }
 
 function judgeSetting({ setting }: ParsedStatement): GatewayError | null {
   if (setting === undefined || setting.kind === "show" || setting.name === undefined) return null;
-  const why = NEVER_SET.get(setting.name);
-  const resets = setting.kind === "reset" || setting.kind === "setDefault";
-  if (why !== undefined && !resets) {
-    return new GatewayError("STATEMENT_DENIED", `setting "${setting.name}" cannot be changed through Postern`, {
-      detail: `Why: ${why}.`,
-      hint: "Leave the setting out.",
-    });
-  }
-  const only = ONLY.get(setting.name);
-  if (only !== undefined && !resets && !only.test(setting.value ?? "")) {
-    return new GatewayError("STATEMENT_DENIED", `setting "${setting.name}" cannot have this value through Postern`, {
-      detail: "Why: Postern would read the statements after it otherwise than the server does.",
-      hint: setting.name === "client_encoding" ? "Use UTF8." : "Leave the setting at its default.",
-    });
+  if (setting.kind === "reset" || setting.kind === "setDefault") return null;
+  return judgeValue(setting.name, setting.value ?? "");
+}
+
+function judgeValue(name: string, value: string): GatewayError | null {
+  const why = NEVER_SET.get(name);
+  if (why !== undefined) return unsettable(name, why, "Leave the setting out.");
+  const only = ONLY.get(name);
+  if (only === undefined || only.test(value)) return null;
+  return new GatewayError("STATEMENT_DENIED", `setting "${name}" cannot have this value through Postern`, {
+    detail: "Why: Postern would read the statements after it otherwise than the server does.",
+    hint: name === "client_encoding" ? "Use UTF8." : "Leave the setting at its default.",
+  });
+}
+
+function unsettable(name: string, why: string, hint: string): GatewayError {
+  return new GatewayError("STATEMENT_DENIED", `setting "${name}" cannot be changed through Postern`, {
+    detail: `Why: ${why}.`,
+    hint,
+  });
+}
+
+/** set_config() and the other ways around SET. */
+function judgeSettingWrites({ settingWrites }: ParsedStatement): GatewayError | null {
+  for (const write of settingWrites ?? []) {
+    const refusal = judgeSettingWrite(write);
+    if (refusal !== null) return refusal;
   }
   return null;
+}
+
+function judgeSettingWrite({ by, name, value }: SettingWrite): GatewayError | null {
+  if (by === "pg_settings") {
+    return new GatewayError("STATEMENT_DENIED", "pg_settings cannot be written through Postern", {
+      detail: "Why: it changes settings whose names only the server would know.",
+      hint: "Use SET.",
+    });
+  }
+  if (name === null) {
+    return new GatewayError("CANNOT_JUDGE", "set_config() of a setting whose name is not a constant is not served", {
+      hint: "Write the setting's name into the statement, or use SET.",
+    });
+  }
+  // By SET the actor's name stays in front of it, and a new session's own start overrides what ALTER ROLE has put there.
+  if (by === "call" && name === "application_name")
+    return unsettable(name, "the server's own log names the actor by it", "Use SET application_name.");
+  return judgeValue(name, value ?? "");
 }
 
 function judgeCopy({ copy }: ParsedStatement): GatewayError | null {

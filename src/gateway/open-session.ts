@@ -205,6 +205,7 @@ function start(gateway: Gateway, opened: Opened): void {
     clock: gateway.clock,
     limits,
     metrics: gateway.metrics,
+    reported: upstream.parameters,
     settleSoon: gateway.settleSoon,
     applicationName: (name) => sessionName(principal, name),
     openedAtMs: gateway.clock.nowMs(),

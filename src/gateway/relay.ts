@@ -15,6 +15,7 @@ import { backendLimits } from "../wire/frame-limits.ts";
 import { FrameScanner, type FrameVisitor } from "../wire/framing.ts";
 import { BACKEND } from "../wire/message-types.ts";
 import { parseCommandTag } from "../wire/results.ts";
+import { decodeParameterStatus } from "../wire/session-messages.ts";
 import { commitment, commitmentStream } from "./journal.ts";
 import { errorResponse } from "./refuse.ts";
 import type { TransactionStatus, WireLink } from "./wire-link.ts";
@@ -42,6 +43,8 @@ export class Relay implements FrameVisitor {
   #runStart = 0;
   #runEnd = 0;
   #out: Uint8Array[] = [];
+  /** Why the session ends as soon as what has come is dealt with. */
+  #lost: GatewayError | null = null;
   /** False: answers are read to the end for the record and go nowhere, the client is gone. */
   #deliver = true;
 
@@ -74,7 +77,8 @@ export class Relay implements FrameVisitor {
       return;
     }
     this.#write();
-    this.#events.progressed();
+    if (this.#lost === null) this.#events.progressed();
+    else this.#events.failed(this.#lost);
   }
 
   /** Of FrameVisitor: one whole message. */
@@ -202,8 +206,9 @@ export class Relay implements FrameVisitor {
         return this.#described().hidden ? "drop" : "pass";
       case BACKEND.ErrorResponse:
         return this.#error(at, end);
-      case BACKEND.NoticeResponse:
       case BACKEND.ParameterStatus:
+        return this.#reported(at, end);
+      case BACKEND.NoticeResponse:
       case BACKEND.NotificationResponse:
       case BACKEND.CopyDone:
         return "pass";
@@ -317,6 +322,21 @@ export class Relay implements FrameVisitor {
     return expectation.hidden ? "drop" : "pass";
   }
 
+  /**
+   * A net below the judgement of SET: what runs inside a function or a block is not seen before. The server reports a setting
+   * right before ReadyForQuery, and the statements behind that would be read otherwise than the server reads them.
+   */
+  #reported(at: number, end: number): Verdict {
+    const { name, value } = decodeParameterStatus(this.#runBytes.subarray(at + 5, end));
+    if (RELIED_ON.has(name) && this.#link.parts.reported.get(name) !== value) {
+      this.#lost = new GatewayError("SETTING_LOST", `setting "${name}" was changed, and the session cannot go on`, {
+        detail: "Statements are judged as the server reads them, and for the role that the session began with.",
+        hint: "Connect again, and leave the setting alone.",
+      });
+    }
+    return "pass";
+  }
+
   #copyIn(): Verdict {
     const link = this.#link;
     if (link.copy !== "asked" || link.expectations.peek()?.kind !== "execute")
@@ -368,6 +388,13 @@ export class Relay implements FrameVisitor {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Settings that the server reports and that must stay as they were when the session began. */
+const RELIED_ON: ReadonlySet<string> = new Set([
+  "client_encoding",
+  "standard_conforming_strings",
+  "session_authorization",
+  "is_superuser",
+]);
 /** What a code may look like; an extension of the server may raise anything, and it goes into an entry as it is. */
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 

@@ -217,11 +217,12 @@ export class Session {
     const { expectations, fate } = this.#link;
     let open = false;
     for (let next = expectations.shift(); next !== null; next = expectations.shift()) {
+      if (next.kind === "sync") open = true; // it may have committed
       if (next.run === null) continue;
       open = true;
       journal.finished(next.run, "unknown", null, 0, clock.monotonicMs() - next.run.startedMs, null);
     }
-    // Nothing in flight: what was not committed is rolled back with the connection. A COMMIT in flight may have happened.
+    // Nothing in flight: what was not committed is rolled back with the connection. A COMMIT or Sync in flight may have committed.
     const settlement = open ? null : fate.ended(false);
     if (settlement !== null) journal.settled(settlement, null);
     journal.closed(reason);

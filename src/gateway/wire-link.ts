@@ -29,6 +29,8 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly limits: SessionLimits;
   readonly metrics: StatementMetrics;
+  /** What the upstream said of its settings when the session began, by name. */
+  readonly reported: ReadonlyMap<string, string>;
   /** Has the outcomes that were appended handed over soon. */
   readonly settleSoon: () => void;
   /** Rewrites what a client sets as application_name, so that the server's log goes on naming the actor. */

@@ -302,3 +302,48 @@ describe("a refused startup", () => {
     await alive();
   });
 });
+
+describe("a setting that must not change", () => {
+  it.each([
+    ["SELECT set_config('role', 'x', false)", "42501"],
+    ["SELECT set_config('client_encoding', 'SJIS', false)", "42501"],
+    ["SELECT set_config('standard_conforming_strings', 'off', true)", "42501"],
+    ["SELECT set_config('application_name', 'somebody else', false)", "42501"],
+    ["SELECT set_config('ro' || 'le', 'x', false)", "0A000"],
+    ["UPDATE pg_settings SET setting = 'off' WHERE name = 'standard_conforming_strings'", "42501"],
+    ["ALTER ROLE CURRENT_USER SET role = x", "42501"],
+    ["SET NAMES 'SJIS'", "42501"],
+    ['SET LOCAL "role" TO x', "42501"],
+  ])("cannot be changed past SET: %s", async (text, code) => {
+    const client = await raw();
+    const answer = await client.query(text);
+    const after = await client.query("SELECT 1");
+    client.destroy();
+
+    expect(summary(answer)).toEqual([`ErrorResponse ${code}`, "ReadyForQuery idle"]);
+    expect(rows(after)).toEqual([["1"]]);
+  });
+
+  it("may be set to what it must be, and pg_dump's search_path passes", async () => {
+    const client = await raw();
+    const answer = await client.query(
+      "SELECT pg_catalog.set_config('search_path', '', false), set_config('client_encoding', 'UTF8', false)",
+    );
+    client.destroy();
+
+    expect(rows(answer)).toEqual([["", "UTF8"]]);
+  });
+
+  it.each([
+    ["standard_conforming_strings", "off"],
+    ["client_encoding", "LATIN1"],
+    ["session_authorization", "hostile_role"],
+  ])("ends the session when the server reports it changed from inside a function: %s", async (name, value) => {
+    await postgres.psql("DROP ROLE IF EXISTS hostile_role; CREATE ROLE hostile_role");
+    const client = await raw();
+    client.send(query(`DO $$ BEGIN PERFORM set_config('${name}', '${value}', false); END $$`));
+    const told = summary(await client.rest());
+
+    expect(told.at(-1)).toBe("ErrorResponse 0A000");
+  });
+});
