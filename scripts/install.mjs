@@ -130,10 +130,9 @@ function npmCache() {
   const usual = process.env.npm_config_cache ?? join(process.env.HOME ?? "/", ".npm");
   if (isWritable(usual)) return { env: {}, remove: () => {} };
   const folder = mkdtempSync(join(tmpdir(), "postern-npm-"));
-  return {
-    env: { npm_config_cache: folder, npm_config_logs_dir: join(folder, "_logs") },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove); // also when it is interrupted
+  return { env: { npm_config_cache: folder, npm_config_logs_dir: join(folder, "_logs") }, remove };
 }
 
 /** Whether `path`, or where it is missing its nearest parent, can be written. */
@@ -197,12 +196,15 @@ function readOr(file) {
   }
 }
 
-/** Runs a command to its end, its output by lines. Ctrl-C in the terminal reaches it as it reaches us. */
+/** Runs a command to its end, its output by lines. What would end us ends it too. */
 function run(command, args, env, onLine) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
-    const stop = () => child.kill("SIGTERM");
-    process.once("exit", stop);
+    const stop = (signal) => {
+      child.kill("SIGTERM");
+      process.exit(signal === "SIGINT" ? 130 : 143);
+    };
+    for (const signal of SIGNALS) process.once(signal, stop);
     for (const stream of [child.stdout, child.stderr]) {
       let rest = "";
       stream.setEncoding("utf8").on("data", (text) => {
@@ -214,11 +216,13 @@ function run(command, args, env, onLine) {
     }
     child.once("error", (error) => reject(new SetupError(`${basename(command)} cannot be started: ${error.message}`)));
     child.once("close", (code, signal) => {
-      process.off("exit", stop);
+      for (const name of SIGNALS) process.off(name, stop);
       resolve(code ?? `of ${signal}`);
     });
   });
 }
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 function say(text) {
   process.stderr.write(`${text}\n`);
