@@ -190,6 +190,16 @@ async function load(at: Ready, round: number, target: number): Promise<Load> {
   return { reached, over: Promise.all(running) };
 }
 
+/** Resolves when the process has taken the data folder, which is what it does before it recovers. */
+async function recovering(process: GatewayProcess): Promise<void> {
+  const lock = join(gateway.dataPath, "lock");
+  for (;;) {
+    const holder = await readFile(lock, "utf8").catch(() => "");
+    if (holder.split(" ")[0] === String(process.pid)) return;
+    await wait(1);
+  }
+}
+
 /** The entries of all logs but the registry, once everything on record is in the tiles. */
 async function entriesOf(at: Ready): Promise<LogEntry[]> {
   while ((await metric(at.http, "postern_audit_log_lag_entries")) > 0) await wait(20);
@@ -317,22 +327,21 @@ describe("a gateway that is killed at random moments under load", () => {
     `comes back ${KILLS} times with a log that verifies, an intent for every row and an outcome for every statement`,
     async () => {
       const random = randomFrom(SEED);
-      let underLoad = 0;
       let duringStart = 0;
       for (let kill = 1; kill <= KILLS; kill++) {
-        live = new GatewayProcess(gateway.configPath);
-        if (random() < 0.2) {
-          await wait(random() * 2_000); // somewhere in the recovery, or just behind it
-          duringStart++;
+        while (random() < 0.2) {
+          live = new GatewayProcess(gateway.configPath);
+          await recovering(live);
+          await wait(random() * 400); // somewhere in the recovery, or just behind it
           await live.kill();
-          continue;
+          duringStart++;
         }
+        live = new GatewayProcess(gateway.configPath);
         const ready = await live.ready;
         if (kill % VERIFY_EVERY === 0) expect((await inspect(ready)).findings).toEqual(NOTHING_WRONG);
         const { reached, over } = await load(ready, kill, 1 + random() * 80);
         await reached;
         await wait(random() * 10); // not only just behind an answer
-        underLoad++;
         await live.kill();
         await over;
       }
@@ -341,14 +350,14 @@ describe("a gateway that is killed at random moments under load", () => {
       const { findings, figures } = await inspect(await live.ready);
       const status = await live.stop();
 
-      process.stdout.write(`kills ${JSON.stringify({ seed: SEED, underLoad, duringStart, ...figures })}\n`);
+      process.stdout.write(`kills ${JSON.stringify({ seed: SEED, underLoad: KILLS, duringStart, ...figures })}\n`);
       expect(findings).toEqual(NOTHING_WRONG);
       expect(status).toBe(0);
       // It was under load when it was killed, else all of this says nothing.
-      expect(figures.rows).toBeGreaterThan(underLoad * 5);
-      expect(figures.unknown).toBeGreaterThan(underLoad);
+      expect(figures.rows).toBeGreaterThan(KILLS * 5);
+      expect(figures.unknown).toBeGreaterThan(KILLS);
       expect(figures.rolledBack).toBeGreaterThan(0);
-      expect(figures.recoveries).toBeGreaterThanOrEqual(underLoad);
+      expect(figures.recoveries).toBeGreaterThanOrEqual(KILLS);
       expect((await verifyLog(join(gateway.dataPath, "log"))).problems).toEqual([]);
     },
     LIMIT_MS,

@@ -105,6 +105,10 @@ export class GatewayProcess {
     this.ready.catch(() => undefined); // a test that kills it before that does not wait for it
   }
 
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
   /** `kill -9`, and waits until it is gone. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
