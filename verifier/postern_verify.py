@@ -168,8 +168,7 @@ def parse_entry(data):
         same = (plain and ENCODE(entry) == text) or canonical(entry) == text
     except (ValueError, RecursionError) as error:
         raise Wrong(f"is not canonical JSON (RFC 8785): {error}") from error
-    need(same and isinstance(entry, dict), "is not canonical JSON (RFC 8785), or not an object")
-    return entry
+    return need(same and isinstance(entry, dict), "is not canonical JSON (RFC 8785), or not an object") or entry
 
 # ---- what entries say (docs/reference/events.md) ----
 SESSION_TYPES = frozenset(["session.opened", "session.closed", "statement.decided", "statement.finished",
@@ -327,8 +326,7 @@ class Log:
                 data = read_file(self.folder, path)
                 if data:
                     items = items_of(kind, data)
-                    even = len(items) == actual
-                    return items[:width] if even else self.wrong(path, f"does not hold {actual} items and nothing else")
+                    return items[:width] if len(items) == actual else self.wrong(path, f"does not hold {actual} items")
         return self.wrong(tile_path(kind, index, width), "is missing, empty or unreadable")
 
     def settle(self, level, index, below, edge):
@@ -465,8 +463,7 @@ def verify_proof(path, entry_path, keys):
     """A c2sp.org/tlog-proof@v1, whose extra line, if any, nothing vouches for. Returns what it shows."""
     head, _, note = read_file(path).partition(b"\n\n")
     form = rb"c2sp\.org/tlog-proof@v1\n(?:extra \S*\n)?index (0|[1-9]\d{0,15})((?:\n[\x21-\x7e]+)*)"
-    match = re.fullmatch(form, head)
-    need(match, "is not a c2sp.org/tlog-proof@v1")
+    need(match := re.fullmatch(form, head), "is not a c2sp.org/tlog-proof@v1")
     log, index, entry = Checkpoint(note, keys), int(match[1]), read_file(entry_path)
     hashes = [base64_exact(line.decode(), "a hash") for line in match[2].split()]
     need(all(len(item) == HASH for item in hashes) and index < log.size, "is not a proof in a log of this size")
