@@ -39,6 +39,11 @@ export function settingWrites(node: string, root: unknown): readonly SettingWrit
     for (const key in value) {
       const child = value[key];
       if (typeof child !== "object" || child === null) continue;
+      const dump = key === "SelectStmt" && isNode(child) ? pgDumpsGuard(child) : null;
+      if (dump !== null) {
+        found.push(dump);
+        continue;
+      }
       stack.push(child);
       if (isNode(child)) look(key, child, found);
     }
@@ -76,6 +81,60 @@ function call(fields: Node): SettingWrite {
     else if (text(named.fields, "name") === "new_value") value = named.fields["arg"];
   }
   return { by: "call", name: plainText(name)?.toLowerCase() ?? null, value: plainText(value) ?? null };
+}
+
+const GUARD = "restrict_nonsystem_relation_kind";
+const GUARDED = "view, foreign-table";
+
+/**
+ * `SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'`:
+ * pg_dump, since CVE-2024-7348, sets a setting that old servers lack. This text alone, to the last clause: with another value, a
+ * temporary table named pg_settings could make the name any other. With this value no setting that matters can be set.
+ */
+function pgDumpsGuard(select: Node): SettingWrite | null {
+  const target = unwrap(list(select, "targetList")[0]);
+  const value = isNode(target?.fields["val"]) ? unwrap(target?.fields["val"]) : undefined;
+  const where = unwrap(select["whereClause"]);
+  const from = unwrap(list(select, "fromClause")[0]);
+  if (list(select, "targetList").length !== 1 || list(select, "fromClause").length !== 1) return null;
+  if (value?.name !== "FuncCall" || where?.name !== "A_Expr" || from?.name !== "RangeVar") return null;
+  if (OTHER_CLAUSES.some((clause) => select[clause] !== undefined) || text(select, "op") !== "SETOP_NONE") return null;
+  const args = list(value.fields, "args");
+  const isCall =
+    functionName(value.fields) === CALL &&
+    args.length === 3 &&
+    isNameColumn(args[0]) &&
+    plainText(args[1]) === GUARDED &&
+    constantText(args[2]) !== undefined;
+  const isWhere =
+    text(where.fields, "kind") === "AEXPR_OP" &&
+    list(where.fields, "name").length === 1 &&
+    constantText(list(where.fields, "name")[0]) === "=" &&
+    isNameColumn(where.fields["lexpr"]) &&
+    plainText(where.fields["rexpr"]) === GUARD;
+  return isCall && isWhere && isPgSettings(from.fields) && from.fields["alias"] === undefined
+    ? { by: "call", name: GUARD, value: GUARDED }
+    : null;
+}
+
+const OTHER_CLAUSES = [
+  "distinctClause",
+  "intoClause",
+  "groupClause",
+  "havingClause",
+  "windowClause",
+  "valuesLists",
+  "sortClause",
+  "limitOffset",
+  "limitCount",
+  "lockingClause",
+  "withClause",
+] as const;
+
+function isNameColumn(value: unknown): boolean {
+  const node = unwrap(value);
+  const fields = node?.name === "ColumnRef" ? list(node.fields, "fields") : [];
+  return fields.length === 1 && constantText(fields[0]) === "name";
 }
 
 function clause(fields: Node): SettingWrite {
