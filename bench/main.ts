@@ -138,7 +138,8 @@ async function report(
 ): Promise<void> {
   const { samples, options } = bench;
   const reached = judgeGoals(samples);
-  const tables = [throughputTable(samples), otherTable(samples), goalsTable(reached, samples)];
+  const goals = options.quick ? [] : [goalsTable(reached, samples)];
+  const tables = [throughputTable(samples), otherTable(samples), ...goals];
   process.stdout.write(
     `\n${machineLine(machine)}\nMedians of ${options.repetitions} interleaved repetitions.\n\n${tables.join("\n\n")}\n`,
   );
