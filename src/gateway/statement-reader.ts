@@ -76,7 +76,7 @@ export class StatementReader {
 
 function overLimit(bytes: number, limit: number): GatewayError {
   return new GatewayError("STATEMENT_OVER_LIMIT", `a statement of ${bytes} bytes is over the limit of ${limit}`, {
-    hint: "Send large values as parameters or by COPY, or have limits.statementBytes raised.",
+    hint: "Send large values as parameters or by COPY, or have limits.statementSize raised.",
   });
 }
 
