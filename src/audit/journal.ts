@@ -23,6 +23,9 @@ const FRAME_TARGET_BYTES = 1024 * 1024;
 /** Entries kept in memory while the disk is away: only those that settle what is already on record (log.ts). */
 const BACKLOG_BYTES = 64 * 1024 * 1024;
 const LENGTH_BYTES = 2;
+const INITIAL_BYTES = 2 * FRAME_TARGET_BYTES;
+/** A buffer that a burst has made larger than this is given back when it is empty. */
+const MAX_IDLE_BYTES = 4 * INITIAL_BYTES;
 
 export interface JournalOptions {
   /** `<data>/journal`; exists. */
@@ -41,7 +44,7 @@ export type Appended = { readonly ok: true } | { readonly ok: false; readonly by
 export class Journal {
   readonly #options: JournalOptions;
   readonly #dirty = new DirtyFiles();
-  #bytes = Buffer.alloc(2 * FRAME_TARGET_BYTES);
+  #bytes = Buffer.alloc(INITIAL_BYTES);
   /** Offsets in #bytes: [0, written) is handed over, not durable; [written, used) only here; -1: no frame is open. */
   #written = 0;
   #used = 0;
@@ -287,6 +290,7 @@ export class Journal {
     this.#written -= end;
     this.#used -= end;
     if (this.#open !== -1) this.#open -= end;
+    if (this.#used === 0 && this.#bytes.length > MAX_IDLE_BYTES) this.#bytes = Buffer.alloc(INITIAL_BYTES);
     this.#durable = size;
     this.#options.onDurable(size);
   }

@@ -4,7 +4,7 @@
  */
 
 import { constants, readdirSync } from "node:fs";
-import { type FileHandle, open, readdir, rename } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
@@ -50,6 +50,9 @@ export async function createFilled(path: string, bytes: number): Promise<void> {
   try {
     await fill(file, bytes);
     await file.sync();
+  } catch (error) {
+    await unlink(temporary); // on a full disk it would keep the space that others need to go on
+    throw error;
   } finally {
     await file.close();
   }

@@ -16,8 +16,11 @@ import {
 import type { StoredEntry } from "./entry-check.ts";
 import { equalHashes } from "./merkle.ts";
 import { EntryChecker, type RegistryAnchor } from "./verify-entries.ts";
-import { isBeginning, listFiles, placeOf } from "./verify-files.ts";
+import { isBeginning, listFiles, type Place, placeOf } from "./verify-files.ts";
 import { verifyTree } from "./verify-tree.ts";
+
+/** Files of one kind that are named; memory is bounded whatever a folder has. */
+const MAX_NAMED = 2000;
 
 /** Where problems go; each text is a sentence that begins with the path of a file or log below the `log` folder. */
 export interface Findings {
@@ -132,29 +135,48 @@ class LogCheck {
 
   /** Compares the folder's names with the checkpoint's size. @returns whether a later checkpoint is announced. */
   files(head: TreeHead, key: VerifierKey): boolean {
-    const now = this.checkpoint("checkpoint", key) ?? head;
-    const next = this.#exists("checkpoint.next") ? this.checkpoint("checkpoint.next", key) : undefined;
-    if (next !== undefined && next.size < now.size)
-      this.#problem("checkpoint.next is of a smaller size than checkpoint");
-    const reach = Math.max(now.size, next?.size ?? 0);
-    const ahead: string[] = [];
+    const found = new Map<Place, string[]>();
     for (const path of listFiles(this.#folder)) {
-      const place = placeOf(path, now.size);
-      if (place === "stray") this.#problem(`${path} does not belong here`);
-      if (place === "temporary")
-        this.#warning(`${path} is a file that was not written to its end: it is not part of the log`);
-      if (place === "narrower" && now.size === head.size) this.#checkNarrower(path, head.size);
-      if (place === "ahead" && placeOf(path, reach) === "ahead") ahead.push(path);
-      if (place === "ahead" && placeOf(path, reach) !== "ahead")
-        this.#warning(`${path} is beyond checkpoint, up to checkpoint.next`);
+      const place = placeOf(path, head.size);
+      if (place === "expected") continue;
+      const paths = found.get(place) ?? [];
+      found.set(place, paths);
+      if (paths.length < MAX_NAMED) paths.push(path);
     }
-    if (now.size !== head.size) return next !== undefined; // it is being written: partial files change while we look
-    for (const path of this.#replaced) this.#problem(`${path} is missing`);
-    const [one] = ahead.sort();
-    if (one !== undefined) {
-      this.#problem(`checkpoint is of ${head.size} entries, and ${one} is beyond that: checkpoint is an older one`);
+    for (const path of found.get("stray") ?? []) this.#problem(`${path} does not belong here`);
+    // In this order: what was beyond the checkpoint when it was listed is announced still, or the checkpoint has moved.
+    const next = this.#next(key);
+    const now = this.checkpoint("checkpoint", key);
+    if (next !== undefined && next.size < head.size) {
+      this.#problem("checkpoint.next is of a smaller size than checkpoint");
     }
+    // A validly signed later checkpoint: the log is being written, and its files have changed while we looked.
+    if (now?.size === head.size) this.#judge(head.size, next?.size ?? head.size, found);
     return next !== undefined;
+  }
+
+  #judge(size: number, announced: number, found: ReadonlyMap<Place, readonly string[]>): void {
+    for (const path of this.#replaced) this.#problem(`${path} is missing`);
+    for (const path of found.get("narrower") ?? []) this.#checkNarrower(path, size);
+    for (const path of found.get("temporary") ?? [])
+      this.#warning(`${path} was not written to its end: it is not part of the log`);
+    const ahead = found.get("ahead") ?? [];
+    const beyond = ahead.filter((path) => placeOf(path, announced) === "ahead").sort();
+    for (const path of ahead)
+      if (!beyond.includes(path)) this.#warning(`${path} is beyond checkpoint, up to checkpoint.next`);
+    if (beyond[0] === undefined) return;
+    this.#problem(`checkpoint is of ${size} entries, and ${beyond[0]} is beyond that: checkpoint is an older one`);
+  }
+
+  /** checkpoint.next, where it is there; it may go while we look. */
+  #next(key: VerifierKey): TreeHead | undefined {
+    try {
+      const text = readFileSync(join(this.#folder, "checkpoint.next"), "utf8");
+      return this.#parse("checkpoint.next", () => openCheckpoint(text, [key]));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Without a checkpoint only names can be judged. */
@@ -180,15 +202,6 @@ class LogCheck {
       if (!(error instanceof MalformedNote)) throw error;
       this.#problem(`${file} ${error.message}`);
       return undefined;
-    }
-  }
-
-  #exists(file: string): boolean {
-    try {
-      readFileSync(join(this.#folder, file));
-      return true;
-    } catch {
-      return false;
     }
   }
 

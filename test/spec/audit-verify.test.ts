@@ -8,6 +8,9 @@ import { verifyLog } from "../../src/audit/verify.ts";
 import { listFiles } from "../../src/audit/verify-files.ts";
 import { appendEntries, openLog } from "../support/make-log.mjs";
 
+/** Thousands of verifications. */
+const LONG = { timeout: 300_000 };
+
 let folder: string;
 /** Copies of the log folder after the first, second and third run; the last is the present state. */
 let states: string[];
@@ -96,8 +99,28 @@ describe("a log that nobody has changed", () => {
   });
 });
 
+describe("a log that is being written", () => {
+  it("has no problems while it is, whatever the moment", LONG, async () => {
+    const data = join(folder, "live");
+    const opened = await openLog(data);
+    let reading = true;
+    const writing = (async () => {
+      while (reading) {
+        await appendEntries(opened, 100);
+        await new Promise((resolve) => opened.afterHandOver(resolve));
+      }
+    })();
+    for (let times = 0; times < 12; times++) expect((await verifyLog(join(data, "log"))).problems).toEqual([]);
+    reading = false;
+    await writing;
+    await opened.close("run ends");
+
+    expect((await verifyLog(join(data, "log"))).problems).toEqual([]);
+  });
+});
+
 describe("a log of which one bit was flipped", () => {
-  it("has the file named, for every byte of keys and checkpoints", async () => {
+  it("has the file named, for every byte of keys and checkpoints", LONG, async () => {
     const random = seeded(1);
     for (const path of [...listFiles(small)].filter((file) => /(checkpoint|log\.vkey)$/.test(file))) {
       const size = statSync(join(small, path)).size;
@@ -108,7 +131,7 @@ describe("a log of which one bit was flipped", () => {
     }
   });
 
-  it("has the file named, for bits all over bundles and tiles", async () => {
+  it("has the file named, for bits all over bundles and tiles", LONG, async () => {
     const random = seeded(2);
     for (const path of files.filter((file) => file.includes("/tile/"))) {
       const size = statSync(join(log, path)).size;
