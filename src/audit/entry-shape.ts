@@ -43,6 +43,7 @@ export const ENTRY_SHAPES = {
     sql: "sql",
     parameters: "hash?",
     requests: "requests",
+    runs: "sql?",
   },
   "statement.finished": {
     statement: "integer",

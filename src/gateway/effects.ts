@@ -1,7 +1,8 @@
 /** What a statement does to the session's names when it runs, applied before it has run and taken back if it fails. */
 
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import type { PreparedStatement } from "../statement/statement.ts";
+import type { PreparedStatement, StatementRecord } from "../statement/statement.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** @returns what it changes; null where nothing. */
@@ -14,15 +15,37 @@ export function applyEffects(link: WireLink, statement: PreparedStatement): read
   const changes: NameChange[] = [];
   const discards = setting?.kind === "discardAll";
   if (prepared?.kind === "prepare") {
-    changes.push(names.setStatement({ ...statement, name: prepared.name ?? "" }, batch));
+    changes.push(names.setStatement({ ...statement, name: prepared.name ?? "", parsed: inside(parsed) }, batch));
   } else if (prepared?.kind === "deallocate") changes.push(names.removeStatement(prepared.name ?? "", batch));
   else if (prepared?.kind === "deallocateAll" || discards) changes.push(...names.removeAllStatements(batch));
   if (cursor?.kind === "declare") {
-    const { name = "", hold = false } = cursor;
-    changes.push(names.setPortal({ name, statement, parameters: null, hold }, batch));
+    const { name = "", hold = false, binary = false } = cursor;
+    const query = { ...statement, parsed: inside(parsed) };
+    changes.push(names.setPortal({ name, statement: query, parameters: null, hold, binary }, batch));
   } else if (cursor?.kind === "close") changes.push(names.removePortal(cursor.name ?? "", batch));
   else if (cursor?.kind === "closeAll" || discards) changes.push(...names.removeAllPortals(batch));
   return changes.length === 0 ? null : changes;
+}
+
+/** What PREPARE or DECLARE gave a name to, as a statement of its own: whoever runs the name prepares and declares nothing. */
+function inside(parsed: ParsedStatement): ParsedStatement {
+  const { prepared, cursor, ...rest } = parsed;
+  if (prepared === undefined) return { ...rest, class: "read" };
+  return { ...rest, class: prepared.innerClass ?? "unknown", durability: prepared.innerDurability ?? "write" };
+}
+
+/** What EXECUTE, FETCH and MOVE run: the statement behind the name, with the parameters that it was bound to. */
+export function behindName(
+  link: WireLink,
+  { parsed }: PreparedStatement,
+): { readonly record: StatementRecord; readonly parameters: string | null } | null {
+  if (parsed?.prepared?.kind === "execute") {
+    const target = link.names.statement(parsed.prepared.name ?? "");
+    return target === undefined ? null : { record: target.record, parameters: null };
+  }
+  if (parsed?.cursor?.kind !== "fetch" && parsed?.cursor?.kind !== "move") return null;
+  const portal = link.names.portal(parsed.cursor.name ?? "");
+  return portal === undefined ? null : { record: portal.statement.record, parameters: portal.parameters };
 }
 
 /**
@@ -39,8 +62,7 @@ export function mayWrite(link: WireLink, statement: PreparedStatement): boolean 
   }
   if (parsed.durability !== "execute") return parsed.durability === "write";
   const target = link.names.statement(parsed.prepared?.name ?? "")?.parsed;
-  if (target === undefined || target === null) return true;
-  return (target.prepared?.kind === "prepare" ? target.prepared.innerDurability : target.durability) !== "read";
+  return target?.durability !== "read";
 }
 
 /** Whether the names that the statement uses can be judged now; see Namespace.settledStatement. */

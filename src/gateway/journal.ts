@@ -8,7 +8,7 @@ import { ENTRY_VERSION, type EntryBody } from "../audit/entry.ts";
 import type { AuditLog } from "../audit/log.ts";
 import { canonicalJson, canonicalString } from "../base/canonical-json.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { PreparedStatement, StatementRun } from "../statement/statement.ts";
+import type { PreparedStatement, StatementRecord, StatementRun } from "../statement/statement.ts";
 import type { Settlement } from "../statement/transaction.ts";
 
 export interface SessionFacts {
@@ -111,19 +111,21 @@ export class SessionJournal {
     });
   }
 
-  /** The intent. @returns its leaf index: the statement may be forwarded when the log has it as its durability class asks. */
+  /** The intent. @param behindName what a name in the statement stands for. @returns its leaf index: the statement may be forwarded when the log has it as its durability class asks. */
   decided(
     statement: PreparedStatement,
     statementClass: string,
     parameters: string | null,
     refusal: string | null,
+    behindName: StatementRecord | null = null,
   ): number {
     this.#statements++;
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
+    const runs = behindName === null ? "" : `"runs":${sqlMember(behindName)},`;
     const reason = refusal === null ? "" : `"reason":${canonicalString(refusal)},`;
     return this.#log.appendParts(
-      `"class":"${statementClass}",${this.#beforeParameters}${bound}${this.#beforeReason}${reason}"requests":[],`,
-      `${this.#sessionMember}${this.#sessionSeq++},"sql":{"commitment":"${statement.record.commitment}","fingerprint":"${statement.record.fingerprint}"},`,
+      `"class":"${statementClass}",${this.#beforeParameters}${bound}${this.#beforeReason}${reason}"requests":[],${runs}`,
+      `${this.#sessionMember}${this.#sessionSeq++},"sql":${sqlMember(statement.record)},`,
       this.#decidedTail[refusal === null ? "permitted" : "refused"],
     );
   }
@@ -185,6 +187,10 @@ export class SessionJournal {
   #append(entry: EntryBody): number {
     return this.#log.append(entry);
   }
+}
+
+function sqlMember({ commitment: committed, fingerprint }: StatementRecord): string {
+  return `{"commitment":"${committed}","fingerprint":"${fingerprint}"}`;
 }
 
 /** A principal as entries name it. */

@@ -12,7 +12,7 @@ import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, en
 import { FRONTEND } from "../wire/message-types.ts";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
 import { decodeFunctionCall, decodeQuery } from "../wire/query.ts";
-import { applyEffects, mayWrite, namesSettled } from "./effects.ts";
+import { applyEffects, behindName, mayWrite, namesSettled } from "./effects.ts";
 import type { Gate } from "./gate.ts";
 import { commitment } from "./journal.ts";
 import { judge, unknownPortal, unknownStatement } from "./judge.ts";
@@ -244,7 +244,10 @@ export class MessageHandler {
       const to = body.length - 2 - 2 * bind.resultFormats.length;
       parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
     }
-    const change = link.names.setPortal({ name: bind.portal, statement, parameters, hold: false }, link.batch);
+    const change = link.names.setPortal(
+      { name: bind.portal, statement, parameters, hold: false, binary: false },
+      link.batch,
+    );
     link.expectations.push(new Expectation("bind", false, null, [change], null, 0));
     return "forward";
   }
@@ -295,7 +298,9 @@ export class MessageHandler {
     const durable = mayWrite(this.#link, statement);
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
-    this.#gate.require(journal.decided(statement, statementClass, parameters, null), durable);
+    const behind = behindName(this.#link, statement);
+    const bound = parameters ?? behind?.parameters ?? null;
+    this.#gate.require(journal.decided(statement, statementClass, bound, null, behind?.record), durable);
     metrics.decided(statementClass, "permitted");
     this.#link.running++;
     return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), 0);

@@ -354,8 +354,6 @@ export class Relay implements FrameVisitor {
     if (failed.kind === "sync") return "pass"; // a deferred constraint, at the commit of an implicit transaction
     const skipped = link.expectations.skipToSync();
     if (link.expectations.length === 0) link.skipping = true;
-    link.copy = "none";
-    link.copyRun = null;
     this.#failRuns(failed, skipped, SQLSTATE.test(report.code) ? report.code : "XX000");
     link.undo(skipped.map((expectation) => expectation.changes));
     return this.#errorToClient(failed, report);
@@ -370,6 +368,10 @@ export class Relay implements FrameVisitor {
     if (hit === null && failed.kind !== "refusal") hit = skipped.find((other) => other.run !== null)?.run ?? null;
     for (const { run } of skipped) {
       if (run === null) continue;
+      if (run === this.#link.copyRun) {
+        this.#link.copy = "none";
+        this.#link.copyRun = null;
+      }
       const durationMs = parts.clock.monotonicMs() - run.startedMs;
       const rows = run === failed.run ? this.#rowsCommitment() : null;
       if (run === hit) parts.journal.finished(run, outcome, sqlstate, 0, durationMs, rows);

@@ -7,7 +7,7 @@ import type { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
 import { type PreparedStatement, StatementRun } from "../statement/statement.ts";
-import { applyEffects, mayWrite, namesSettled } from "./effects.ts";
+import { applyEffects, behindName, mayWrite, namesSettled } from "./effects.ts";
 import type { Gate } from "./gate.ts";
 import { judge } from "./judge.ts";
 import { FLUSH, SYNC, simpleStatement } from "./messages.ts";
@@ -20,6 +20,7 @@ interface Planned {
   readonly statement: PreparedStatement;
   readonly durable: boolean;
   readonly binary: boolean;
+  readonly behind: ReturnType<typeof behindName>;
   readonly changes: readonly NameChange[] | null;
 }
 
@@ -78,7 +79,9 @@ export class SimpleQuery {
       }
       const durable = mayWrite(link, statement);
       const binary = this.#isBinaryFetch(statement);
-      plan.push({ statement, durable, binary, changes: applyEffects(link, statement) }); // the next is judged as if this had run
+      const behind = behindName(link, statement);
+      const changes = applyEffects(link, statement); // the next is judged as if this had run
+      plan.push({ statement, durable, binary, behind, changes });
     }
     link.names.removeUnnamed(link.batch);
     this.#pending = { query, plan, next: 0 };
@@ -107,11 +110,12 @@ export class SimpleQuery {
   }
 
   /** @returns whether a COPY FROM STDIN was begun. */
-  #sendOne(query: Uint8Array, { statement, durable, binary, changes }: Planned, last: boolean): boolean {
+  #sendOne(query: Uint8Array, planned: Planned, last: boolean): boolean {
+    const { statement, binary, changes } = planned;
     const link = this.#link;
     const { parsed } = statement;
     if (parsed === null) return false;
-    const run = this.#record(statement, durable, parsed.startCharacter);
+    const run = this.#record(planned, parsed.startCharacter);
     this.#expect(run, changes, parsed.startCharacter);
     const copyIn = parsed.class === "copyIn";
     const text =
@@ -158,11 +162,14 @@ export class SimpleQuery {
     this.#endBatch();
   }
 
-  #record(statement: PreparedStatement, durable: boolean, positionShift: number): StatementRun {
+  #record({ statement, durable, behind }: Planned, positionShift: number): StatementRun {
     const { journal, clock, metrics } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
-    this.#gate.require(journal.decided(statement, statementClass, null, null), durable);
+    this.#gate.require(
+      journal.decided(statement, statementClass, behind?.parameters ?? null, null, behind?.record),
+      durable,
+    );
     metrics.decided(statementClass, "permitted");
     this.#link.running++;
     return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), positionShift);
@@ -179,7 +186,7 @@ export class SimpleQuery {
   #isBinaryFetch(statement: PreparedStatement): boolean {
     const cursor = statement.parsed?.cursor;
     if (cursor?.kind !== "fetch") return false;
-    return this.#link.names.portal(cursor.name ?? "")?.statement.parsed?.cursor?.binary === true;
+    return this.#link.names.portal(cursor.name ?? "")?.binary === true;
   }
 }
 

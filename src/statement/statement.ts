@@ -25,6 +25,8 @@ export interface Portal {
   readonly parameters: string | null;
   /** A cursor declared WITH HOLD outlives its transaction. */
   readonly hold: boolean;
+  /** A cursor declared BINARY: FETCH answers in binary. */
+  readonly binary: boolean;
 }
 
 /** One execution: from its intent in the log to its outcome. */

@@ -347,3 +347,59 @@ describe("a setting that must not change", () => {
     expect(told.at(-1)).toBe("ErrorResponse 0A000");
   });
 });
+
+describe("a name given by one protocol and run by the other", () => {
+  it("has the statement behind it on record, where EXECUTE runs what Parse prepared", async () => {
+    await postgres.psql("CREATE TABLE h9 (n int)");
+    const client = await raw();
+    client.send(parse("p", "INSERT INTO h9 VALUES (1)"), encodeSync);
+    await client.until("ReadyForQuery");
+    await client.query("EXECUTE p");
+    client.send(query("BEGIN"), parse("", "SELECT 7"), bind("c", ""), encodeSync);
+    await batches(client, 2);
+    await client.query("FETCH ALL FROM c");
+    const entries = await recordOf(client);
+
+    const runs = entries.filter(({ type }) => type === "statement.decided").map((entry) => entry["runs"]);
+    const expected = await commitments(entries, ["INSERT INTO h9 VALUES (1)", "SELECT 7"]);
+    expect(runs).toMatchObject([{ commitment: expected[0] }, undefined, { commitment: expected[1] }]);
+    expect(entries.filter(({ type }) => type === "transaction.committed")).toHaveLength(1);
+  });
+
+  it("is a write to the log where Bind runs what PREPARE named, and is settled as one", async () => {
+    await postgres.psql("CREATE TABLE h10 (n int)");
+    const client = await raw();
+    await client.query("PREPARE p AS INSERT INTO h10 VALUES (1)");
+    client.send(bind("", "p"), execute(""), encodeSync);
+    const [answer] = await batches(client, 1);
+    const entries = await recordOf(client);
+
+    expect(answer).toContain("CommandComplete INSERT 0 1");
+    const kinds = entries.filter(({ type }) => type === "statement.decided").map((entry) => entry["class"]);
+    expect(kinds).toEqual(["prepared", "write"]);
+    expect(entries.filter(({ type }) => type === "transaction.committed")).toHaveLength(1);
+  });
+
+  async function commitments(entries: readonly LogEntry[], texts: readonly string[]): Promise<string[]> {
+    const key = Buffer.from((await readFile(join(gateway.dataPath, "keys", "commitment.key"), "utf8")).trim(), "hex");
+    const salt = sessionSalt(key, entries[0]?.session ?? "");
+    return texts.map((text) => commitment(salt, "sql", bytes(text)));
+  }
+});
+
+describe("a COPY behind a batch that fails", () => {
+  it("opens all the same", async () => {
+    await postgres.psql("CREATE TABLE h11 (n int)");
+    const client = await raw();
+    client.send(query("SELECT 1/0"), query("COPY h11 FROM STDIN"));
+    await client.until("CopyInResponse");
+    client.send(
+      (w) => w.begin(0x64).bytes(bytes("1\n")).end(),
+      (w) => w.empty(0x63),
+    );
+    const [answer] = await batches(client, 1);
+    client.destroy();
+
+    expect(answer).toEqual(["CommandComplete COPY 1", "ReadyForQuery idle"]);
+  });
+});
