@@ -1,6 +1,6 @@
 /**
  * Which sessions and statements are open at an entry of the log, so that recovery can close them. Fed with every entry in
- * order; reads the few members it needs by searching the text, as it runs beside each entry that is integrated.
+ * order; reads the few members it needs by searching the text, as it runs for each entry that is integrated.
  * What it knows can be kept (toJSON) and taken up again, so that recovery reads the log from there only.
  */
 
@@ -40,34 +40,33 @@ export class OpenSessions {
 
   /** Takes note of the type of an entry whose effect is known already. */
   see(text: string): void {
-    this.lastType = typeOf(text);
+    this.lastType = typeOf(text, text.lastIndexOf('"ts":"'));
   }
 
   /** Takes note of one entry, given as its canonical text (as latin1 or utf8: what is read is ASCII). */
   feed(text: string): void {
-    const type = typeOf(text);
+    const ts = text.lastIndexOf('"ts":"');
+    const type = typeOf(text, ts);
     this.lastType = type;
     if (type === "gateway.started" || type === "gateway.stopped") this.#sessions.clear();
-    const idAt = text.indexOf('"session":"');
-    if (idAt === -1) return;
-    const id = text.slice(idAt + 11, text.indexOf('"', idAt + 11));
+    const at = text.lastIndexOf('"session":"', ts);
+    if (at === -1) return;
+    const idEnd = text.indexOf('"', at + 11);
+    const id = text.slice(at + 11, idEnd);
     if (type === "session.closed") {
       this.#sessions.delete(id);
       return;
     }
-    this.#note(this.#session(id), type, text);
-  }
-
-  #note(session: OpenSession, type: string, text: string): void {
-    const seq = integerAfter(text, '"sessionSeq":');
+    const session = this.#session(id);
+    const seq = integerAt(text, text.indexOf('"sessionSeq":', idEnd) + 13);
     session.next = seq + 1;
     if (type === "statement.decided") {
       session.statements += 1;
-      if (text.includes('"verdict":"permitted"')) session.open.add(seq);
+      if (text.includes('"verdict":"permitted"', ts)) session.open.add(seq);
     } else if (type === "statement.finished") {
-      session.open.delete(integerAfter(text, '"statement":'));
-      session.rows += integerAfter(text, '"rowsReturned":');
-      session.bytes += integerAfter(text, '"bytes":');
+      session.open.delete(integerAt(text, text.indexOf('"statement":', idEnd) + 12));
+      session.rows += integerAt(text, text.indexOf('"rowsReturned":') + 15);
+      session.bytes += integerAt(text, text.indexOf('"bytes":') + 8);
     }
   }
 
@@ -95,9 +94,12 @@ export class OpenSessions {
   }
 }
 
-/** A `"` inside of a string is escaped, so patterns like this one stand only where a member begins. */
-function typeOf(text: string): string {
-  const at = text.lastIndexOf('"type":"') + 8;
+/**
+ * Type of the entry whose `"ts":"` is at `ts`: the next member, as canonical JSON sorts them. A `"` inside of a string is
+ * escaped, so patterns like this one stand only where a member begins.
+ */
+function typeOf(text: string, ts: number): string {
+  const at = ts + '"ts":"2026-03-01T09:30:00.000001Z","type":"'.length;
   return text.slice(at, text.indexOf('"', at));
 }
 
@@ -108,7 +110,11 @@ function isKept(value: unknown): value is Kept {
   return typeof id === "string" && counts && Array.isArray(open) && open.every(Number.isSafeInteger);
 }
 
-function integerAfter(text: string, member: string): number {
-  const at = text.indexOf(member);
-  return at === -1 ? 0 : Number.parseInt(text.slice(at + member.length, at + member.length + 16), 10);
+function integerAt(text: string, at: number): number {
+  let value = 0;
+  for (let i = at; ; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return value;
+    value = value * 10 + digit;
+  }
 }
