@@ -44,7 +44,11 @@ export interface StartDemoOptions {
 export async function startDemo(options: StartDemoOptions): Promise<Demo> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+    const failures: unknown[] = [];
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+      await step().catch((error: unknown) => failures.push(error)); // one part that does not stop must not keep the others
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     return await startParts(options, undo, stop);
@@ -76,7 +80,8 @@ async function startParts(
     isAsked = true;
     return gateway.stop("the demo was stopped");
   };
-  undo.push(stopGateway, await keepToken(folder, issuer));
+  undo.push(stopGateway);
+  undo.push(await keepToken(folder, issuer));
   interruption.check();
   const broken = Promise.race([
     database.server.ended.then(() => `PostgreSQL ended; its log is ${folder.show("postgres.log")}`),

@@ -180,6 +180,19 @@ describe("a demo that is ended", () => {
     expect([await again.ended, again.output()]).toEqual([0, expect.stringContaining("Filling the shop")]);
   });
 
+  it("by the end of its PostgreSQL says so, stops the rest and ends with 1", async () => {
+    usePrepared();
+    const demo = startDemoProcess({ folder });
+    await demo.until("lets a scripted agent do it all");
+    const [pid = ""] = (await readFile(join(folder, "postgres", "data", "postmaster.pid"), "utf8")).split("\n");
+
+    process.kill(Number(pid), "SIGQUIT");
+
+    expect(await demo.ended).toBe(1);
+    expect(demo.output()).toContain("Stopping: PostgreSQL ended; its log is");
+    expect(await processesLeft(folder, 0)).toEqual([]);
+  });
+
   it("by Ctrl-C while it starts stops and ends well", async () => {
     const demo = startDemoProcess({ folder });
     await demo.until("Preparing PostgreSQL");
