@@ -82,7 +82,9 @@ function importsOf(code: string): readonly Import[] {
     kind: type === undefined ? ("static" as const) : ("type" as const),
   }));
   const calls = [...code.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g)];
-  return [...fixed, ...calls.map(([, specifier = ""]) => ({ specifier, kind: "on demand" as const }))];
+  const found = [...fixed, ...calls.map(([, specifier = ""]) => ({ specifier, kind: "on demand" as const }))];
+  // Code inside a template, for a child process: its specifiers are put together at run time.
+  return found.filter(({ specifier }) => !specifier.includes("$" + "{"));
 }
 
 const sources = sourcesIn(SRC);
