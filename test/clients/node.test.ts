@@ -13,7 +13,7 @@ afterAll(async () => {
 const DRIVERS = ["pg", "postgresjs", "kysely", "drizzle", "knex", "typeorm", "sequelize"];
 
 describe.each(DRIVERS)("%s through the gateway", (driver) => {
-  it("shows what it shows without it", { timeout: 300_000 }, async () => {
+  it("shows what it shows without it", { timeout: 500_000 }, async () => {
     await expectSame(bench, { command: process.execPath, args: ["--no-warnings", script(`node/${driver}.mjs`)] });
   });
 });

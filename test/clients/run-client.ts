@@ -90,7 +90,7 @@ export interface ClientRun {
 }
 
 /** Time that a script has for all that it does, on a busy machine. */
-const SCRIPT_MS = 150_000;
+const SCRIPT_MS = 240_000;
 
 export async function runClient(
   program: ClientProgram,

@@ -90,7 +90,12 @@ async function cancelling(db) {
 }
 
 await main(async () => {
-  const db = knex({ client: "pg", connection, searchPath: ["work"], pool: { min: 0, max: 3 } });
+  const db = knex({
+    client: "pg",
+    connection: async () => ({ ...connection }),
+    searchPath: ["work"],
+    pool: { min: 0, max: 3 },
+  });
   await db.raw(SETUP);
   await queries(db);
   await schema(db);

@@ -271,7 +271,8 @@ async function large(client) {
 }
 
 async function pools() {
-  const pool = new pg.Pool({ ...connection, max: 4 });
+  // A token lives for minutes: each new connection asks for one.
+  const pool = new pg.Pool({ ...connection, password: async () => connection.password, max: 4 });
   const rows = await Promise.all(Array.from({ length: 20 }, (_, i) => pool.query("SELECT $1::int AS n", [i])));
   say(
     "pool",

@@ -157,7 +157,7 @@ await main(async () => {
   await large(sql);
   await sql.end();
   await other.end();
-  const pool = postgres({ ...options, max: 5, idle_timeout: 1 });
+  const pool = postgres({ ...options, password: async () => connection.password, max: 5, idle_timeout: 1 });
   const rows = await Promise.all(Array.from({ length: 30 }, (_, i) => pool`SELECT ${i}::int AS n`));
   say(
     "pool",

@@ -97,8 +97,8 @@ async function transactions(db, Author) {
 }
 
 await main(async () => {
-  const { user, password, database, ssl, ...rest } = connection;
-  const db = new Sequelize(database, user, password, {
+  const { user, password: _, database, ssl, ...rest } = connection;
+  const db = new Sequelize(database, user, "asked for at each connection", {
     ...rest,
     dialect: "postgres",
     logging: false,
@@ -106,6 +106,10 @@ await main(async () => {
     pool: { max: 3 },
     define: { timestamps: false, underscored: true },
     dialectOptions: { ssl, options: "-c search_path=work" },
+  });
+  // A token lives for minutes: each new connection gets one of its own.
+  db.beforeConnect((options) => {
+    options.password = connection.password;
   });
   await db.authenticate();
   await db.query(SETUP);

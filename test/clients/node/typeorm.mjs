@@ -108,6 +108,7 @@ await main(async () => {
   const source = new DataSource({
     type: "postgres",
     ...rest,
+    password: async () => connection.password,
     username: user,
     schema: "work",
     entities: [Author, Book],
