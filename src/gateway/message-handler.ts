@@ -37,8 +37,12 @@ export class MessageHandler {
   #waiting = false;
   /** A text that the parser works on, or has read, for the message that waits. */
   #reading: Reading | null = null;
-  /** A Sync came during COPY FROM STDIN; the server ignores those, but owes an answer where the copy had failed already. */
-  #syncDuringCopy = false;
+  /**
+   * Syncs that came behind data of an open COPY FROM STDIN. The server ignores them, but owes an answer to each where that data
+   * had failed already. One before any data (tokio-postgres and libpq send it with the Execute) is always ignored.
+   */
+  #syncsDuringCopy = 0;
+  #copyHasData = false;
 
   constructor(link: WireLink, gate: Gate, resume: () => void) {
     this.#link = link;
@@ -65,9 +69,11 @@ export class MessageHandler {
   /** Goes on with what does not need another message of the client: the end of a COPY that failed. */
   proceed(): void {
     if (this.#link.copy !== "none") return;
-    if (this.#simple.open || this.#syncDuringCopy) {
-      this.#simple.abandon();
-      this.#syncDuringCopy = false;
+    const owed = this.#syncsDuringCopy + (this.#simple.open ? 1 : 0);
+    this.#simple.abandon();
+    this.#syncsDuringCopy = 0;
+    this.#copyHasData = false;
+    for (let i = 0; i < owed; i++) {
       this.#sync();
       this.#out.push(SYNC);
     }
@@ -348,17 +354,18 @@ export class MessageHandler {
     switch (type) {
       case FRONTEND.CopyData:
         if (link.copyRun !== null) link.copyRun.copyInBytes += body.length;
+        this.#copyHasData = true;
         return "forward";
       case FRONTEND.CopyDone:
       case FRONTEND.CopyFail:
         link.copy = "none";
         link.copyRun = null;
-        this.#syncDuringCopy = false;
+        this.#syncsDuringCopy = 0;
         this.#out.push(message);
         if (this.#simple.open) this.#simple.proceed();
         return "replace";
       case FRONTEND.Sync:
-        this.#syncDuringCopy = true;
+        if (this.#copyHasData) this.#syncsDuringCopy++;
         return "replace";
       case FRONTEND.Flush:
         return "replace";

@@ -403,3 +403,21 @@ describe("a COPY behind a batch that fails", () => {
     expect(answer).toEqual(["CommandComplete COPY 1", "ReadyForQuery idle"]);
   });
 });
+
+describe("a COPY FROM STDIN that fails", () => {
+  const data = (text: string) => (w: MessageWriter) => w.begin(0x64).bytes(bytes(text)).end();
+  const done = (w: MessageWriter) => w.empty(0x63);
+
+  it("is answered with one ReadyForQuery, though its Sync was sent with the Execute", async () => {
+    await postgres.psql("CREATE TABLE h12 (n int)");
+    const client = await raw();
+    client.send(parse("", "COPY h12 FROM STDIN"), bind("", ""), execute(""), encodeSync);
+    await client.until("CopyInResponse");
+    client.send(data("1\nbad\n"), done, encodeSync, query("SELECT 7"));
+    const answers = await batches(client, 2);
+    client.destroy();
+
+    expect(answers[0]).toEqual(["ErrorResponse 22P02", "ReadyForQuery idle"]);
+    expect(answers[1]).toContain("CommandComplete SELECT 1");
+  });
+});
