@@ -99,7 +99,7 @@ export class SessionJournal {
     return this.#append({
       type: "session.opened",
       session: facts.id,
-      sessionSeq: this.#sessionSeq++,
+      sessionSeq: this.#sessionSeq,
       principal: principalRecord(facts.principal),
       clientAddress: facts.clientAddress,
       via: "wire",
@@ -119,15 +119,18 @@ export class SessionJournal {
     refusal: string | null,
     behindName: StatementRecord | null = null,
   ): number {
-    this.#statements++;
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
     const runs = behindName === null ? "" : `"runs":${sqlMember(behindName)},`;
     const reason = refusal === null ? "" : `"reason":${canonicalString(refusal)},`;
-    return this.#log.appendParts(
+    const index = this.#log.appendParts(
       `"class":"${statementClass}",${this.#beforeParameters}${bound}${this.#beforeReason}${reason}"requests":[],${runs}`,
-      `${this.#sessionMember}${this.#sessionSeq++},"sql":${sqlMember(statement.record)},`,
+      `${this.#sessionMember}${this.#sessionSeq},"sql":${sqlMember(statement.record)},`,
       this.#decidedTail[refusal === null ? "permitted" : "refused"],
     );
+    // Counted when it is in: an append that is refused must leave no gap in the session's numbers.
+    this.#sessionSeq++;
+    this.#statements++;
+    return index;
   }
 
   /** The outcome. @param rowsCommitment hex, or null where no row was delivered. */
@@ -139,15 +142,16 @@ export class SessionJournal {
     durationMs: number,
     rowsCommitment: string | null,
   ): void {
-    this.#rows += run.rows;
-    this.#bytes += run.bytes;
     const rows = rowsCommitment === null ? "" : `"rows":"${rowsCommitment}",`;
     const state = sqlstate === null ? "" : `"sqlstate":"${sqlstate}",`;
     this.#log.appendSettling(
       `"bytes":${run.bytes + run.copyInBytes},"durationMs":${Math.round(durationMs * 1000) / 1000},"outcome":"${outcome}",${rows}"rowsAffected":${rowsAffected},"rowsReturned":${run.rows},`,
-      `${this.#sessionMember}${this.#sessionSeq++},${state}"statement":${run.sessionSeq},`,
+      `${this.#sessionMember}${this.#sessionSeq},${state}"statement":${run.sessionSeq},`,
       `"type":"statement.finished","v":${ENTRY_VERSION}`,
     );
+    this.#sessionSeq++;
+    this.#rows += run.rows;
+    this.#bytes += run.bytes;
   }
 
   /** @param by sessionSeq of the statement that settled it; null: the end of an implicit transaction or of the session. */
@@ -165,10 +169,10 @@ export class SessionJournal {
       ...(by === null ? {} : { by }),
     };
     if (settlement.type === "transaction.committed") {
-      this.#append({ type: "transaction.committed", sessionSeq: this.#sessionSeq++, ...common });
+      this.#append({ type: "transaction.committed", sessionSeq: this.#sessionSeq, ...common });
     } else {
       const { savepoint } = settlement;
-      this.#append({ type: "transaction.rolled_back", sessionSeq: this.#sessionSeq++, savepoint, ...common });
+      this.#append({ type: "transaction.rolled_back", sessionSeq: this.#sessionSeq, savepoint, ...common });
     }
   }
 
@@ -176,7 +180,7 @@ export class SessionJournal {
     this.#append({
       type: "session.closed",
       session: this.facts.id,
-      sessionSeq: this.#sessionSeq++,
+      sessionSeq: this.#sessionSeq,
       statements: this.#statements,
       rows: this.#rows,
       bytes: this.#bytes,
@@ -185,7 +189,9 @@ export class SessionJournal {
   }
 
   #append(entry: EntryBody): number {
-    return this.#log.append(entry);
+    const index = this.#log.append(entry);
+    this.#sessionSeq++;
+    return index;
   }
 }
 

@@ -124,13 +124,30 @@ async function open(
     const salt = sessionSalt(gateway.commitmentKey, facts.id);
     const journal = new SessionJournal(gateway.log, { ...facts, salt });
     await handedOver(gateway, journal);
-    signal.throwIfAborted();
-    gateway.requireFree(principal); // frozen while it was connecting
-    start(gateway, { socket, upstream, target, journal, principal, minor: version.minor, release });
+    try {
+      signal.throwIfAborted();
+      gateway.requireFree(principal); // frozen while it was connecting
+      requireConnected(socket, upstream.socket);
+      start(gateway, { socket, upstream, target, journal, principal, minor: version.minor, release });
+    } catch (error) {
+      journal.closed("ended before it was greeted"); // it is on record as opened
+      gateway.settleSoon();
+      throw error;
+    }
   } catch (error) {
     upstream?.socket.destroy();
     release();
     throw error;
+  }
+}
+
+/** A socket that closed while the other was set up says so no second time: the session would wait for it for ever. */
+function requireConnected(client: Socket, upstream: Socket): void {
+  if (client.destroyed) throw new ConnectionClosed();
+  if (upstream.destroyed) {
+    throw new GatewayError("UPSTREAM_UNAVAILABLE", "the database server closed the connection", {
+      hint: "Connect again.",
+    });
   }
 }
 

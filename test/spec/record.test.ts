@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyLog } from "../../src/audit/verify.ts";
 import { sessionSalt } from "../../src/gateway/open-session.ts";
 import { encodeBind, encodeExecute, encodeParse, encodeSync, encodeTerminate } from "../../src/wire/extended.ts";
+import { encodePasswordMessage } from "../../src/wire/password.ts";
+import { encodeStartupMessage } from "../../src/wire/startup.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { type LogEntry, lastSession } from "../support/log-entries.ts";
+import { type LogEntry, lastSession, logEntries } from "../support/log-entries.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { RawClient, summary } from "../support/raw-client.ts";
 
@@ -162,6 +164,38 @@ describe("the record of a session", () => {
     const refused = entries.filter(({ verdict }) => verdict === "refused").map(({ reason }) => reason);
     expect(refused).toEqual(["42501 STATEMENT_DENIED", "42601 SYNTAX_ERROR"]);
     expect(await readFile(postgres.logPath, "utf8")).not.toContain("somebody_else");
+  });
+});
+
+describe("a client that vanishes while its session is set up", () => {
+  it("leaves no session behind, and each that was opened is closed on record", async () => {
+    const token = await gateway.token();
+    for (let i = 0; i < 12; i++) {
+      const client = await RawClient.connect(gateway);
+      client.send((w) =>
+        encodeStartupMessage(w, {
+          minor: 0,
+          parameters: new Map([
+            ["user", gateway.role],
+            ["database", gateway.database],
+          ]),
+        }),
+      );
+      await client.until("AuthenticationCleartextPassword");
+      client.send((w) => encodePasswordMessage(w, { password: token }));
+      // By the count of turns of the event loop: some before, some after the upstream is there.
+      for (let turn = 0; turn < i * 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+      client.socket.resetAndDestroy();
+    }
+
+    let open = new Set<string | undefined>([""]);
+    while (open.size > 0) {
+      const entries = await logEntries(gateway);
+      open = new Set(entries.filter(({ type }) => type === "session.opened").map(({ session }) => session));
+      for (const { type, session } of entries) if (type === "session.closed") open.delete(session);
+    }
+
+    expect(open.size).toBe(0);
   });
 });
 
