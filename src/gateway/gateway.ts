@@ -1,6 +1,7 @@
 /** What all sessions of this process share: the log, identity, the parsers, who is connected, and how it stops. */
 
 import { timingSafeEqual } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { loadParser, type Parser } from "../analysis/parser.ts";
 import { StatementCache } from "../analysis/statement-cache.ts";
 import type { AuditLog } from "../audit/log.ts";
@@ -43,6 +44,8 @@ const STATEMENT_CACHE_BYTES = 32 * 1024 * 1024;
 /** Outcomes wait this long for company before they are handed to the kernel. */
 const SETTLE_MS = 3;
 const CANCEL_TIMEOUT_MS = 10_000;
+/** Connections that may be in the middle of their setting up, however few sessions are allowed. */
+const LEAST_STARTING = 100;
 
 export class Gateway {
   readonly log: AuditLog;
@@ -51,6 +54,8 @@ export class Gateway {
   readonly logger: Logger;
   readonly metrics = new StatementMetrics();
   readonly refusalRate = new RefusalRate();
+  /** Connections that are being set up. */
+  starting = 0;
   readonly #options: GatewayOptions;
   readonly #sessions = new Map<string, { readonly session: Session; readonly key: CancelKey }>();
   readonly #parsers = new Map<number, Parser>();
@@ -72,6 +77,7 @@ export class Gateway {
     this.commitmentKey = options.commitmentKey;
     this.clock = options.clock;
     this.logger = options.logger;
+    setMaxListeners(0, this.#stopping.signal); // one for each connection that is being set up
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
@@ -131,6 +137,16 @@ export class Gateway {
     return cache;
   }
 
+  /** Anyone can begin connections and leave them so: more than these at once get no memory and no descriptor. */
+  requireRoomToStart(): void {
+    const limit = Math.max(LEAST_STARTING, this.#config.gateway.listen.maxSessions);
+    if (this.starting > limit) {
+      throw new GatewayError("TOO_MANY_SESSIONS", "too many connections are being set up on this gateway", {
+        hint: "Connect again in a moment.",
+      });
+    }
+  }
+
   /** Sessions that are open or past authentication: those before it take no place, or anyone could fill the gateway. */
   requireCapacity(): void {
     const { maxSessions } = this.#config.gateway.listen;
@@ -184,16 +200,20 @@ export class Gateway {
     if (this.#sessions.size === 0) this.#whenEmpty?.();
   }
 
-  /** Nothing is answered, whether the key fits or not (PostgreSQL 18 docs, protocol-flow, "Canceling Requests in Progress"). */
-  cancel(request: CancelRequest): void {
+  /**
+   * Nothing is answered, whether the key fits or not (PostgreSQL 18 docs, protocol-flow, "Canceling Requests in Progress").
+   * Resolves when the upstream has had the request: a client waits for the end of its connection before it sends what is next,
+   * and that must not be hit.
+   */
+  async cancel(request: CancelRequest): Promise<void> {
     for (const { session, key } of this.#sessions.values()) {
       if (key.processId !== request.processId || key.secretKey.length !== request.secretKey.length) continue;
-      if (timingSafeEqual(key.secretKey, request.secretKey)) session.cancel();
+      if (timingSafeEqual(key.secretKey, request.secretKey)) await session.cancel();
     }
   }
 
-  cancelUpstream(target: UpstreamTarget, upstream: UpstreamConnection): void {
-    cancelUpstream(target, upstream.processId, upstream.secretKey, AbortSignal.timeout(CANCEL_TIMEOUT_MS)).catch(
+  cancelUpstream(target: UpstreamTarget, upstream: UpstreamConnection): Promise<void> {
+    return cancelUpstream(target, upstream.processId, upstream.secretKey, AbortSignal.timeout(CANCEL_TIMEOUT_MS)).catch(
       (error: unknown) => {
         this.#options.onUpstreamError("cancel");
         this.logger.warn({ err: error }, "a cancel did not reach the upstream");

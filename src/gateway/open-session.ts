@@ -47,22 +47,23 @@ const NAME_BYTES = 63;
 export async function admit(gateway: Gateway, raw: Socket, tls: TlsContext | null): Promise<void> {
   const clientAddress = `${raw.remoteAddress ?? "unknown"}:${raw.remotePort ?? 0}`;
   const claimed: Claimed = {};
-  const timeout = AbortSignal.timeout(gateway.config.gateway.listen.startupTimeoutMs);
-  const signal = AbortSignal.any([timeout, gateway.stopping]);
+  const startup = new Startup(gateway);
+  const { signal } = startup;
   let socket = raw;
   raw.on("error", () => raw.destroy());
   try {
+    gateway.requireRoomToStart();
     const negotiated = await negotiate(raw, tls, signal, (secured) => {
       socket = secured;
     });
     if (negotiated.message.type === "CancelRequest") {
-      gateway.cancel(negotiated.message);
+      await gateway.cancel(negotiated.message);
       socket.end();
       return;
     }
     await open(gateway, socket, negotiated.message, clientAddress, claimed, signal);
   } catch (thrown) {
-    const error = startupError(thrown, timeout, gateway);
+    const error = startupError(thrown, startup.timedOut, gateway);
     if (error === null) return void socket.destroy();
     if (!(thrown instanceof DiscoveryOnly) && raw.bytesRead > 0) {
       await recordRefusal(gateway, error, clientAddress, claimed);
@@ -70,13 +71,48 @@ export async function admit(gateway: Gateway, raw: Socket, tls: TlsContext | nul
     if (!socket.destroyed) socket.end(errorResponse(error));
     raw.unref();
     setTimeout(() => raw.destroy(), 1_000).unref(); // a peer that does not close is not waited for
+  } finally {
+    startup.end();
+  }
+}
+
+/**
+ * One connection that is being set up: counted, and given up at its deadline or when the gateway stops. Not by AbortSignal.any: in
+ * Node 20 every signal made of a long-lived one leaves something behind in it.
+ */
+class Startup {
+  readonly #gateway: Gateway;
+  readonly #aborter = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #stop = (): void => this.#aborter.abort(this.#gateway.stopping.reason);
+  timedOut = false;
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    gateway.starting++;
+    gateway.stopping.addEventListener("abort", this.#stop, { once: true });
+    if (gateway.stopping.aborted) this.#stop();
+    this.#timer = setTimeout(() => {
+      this.timedOut = true;
+      this.#aborter.abort(new DOMException("the connection was not set up in time", "TimeoutError"));
+    }, gateway.config.gateway.listen.startupTimeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#aborter.signal;
+  }
+
+  end(): void {
+    this.#gateway.starting--;
+    clearTimeout(this.#timer);
+    this.#gateway.stopping.removeEventListener("abort", this.#stop);
   }
 }
 
 /** Null where nobody is left to be told. */
-function startupError(thrown: unknown, timeout: AbortSignal, gateway: Gateway): GatewayError | null {
+function startupError(thrown: unknown, timedOut: boolean, gateway: Gateway): GatewayError | null {
   if (gateway.stopping.aborted) return gateway.stoppingError();
-  if (timeout.aborted) return new GatewayError("STARTUP_TIMEOUT", "the connection was not set up in time");
+  if (timedOut) return new GatewayError("STARTUP_TIMEOUT", "the connection was not set up in time");
   if (thrown instanceof ConnectionClosed) {
     return new GatewayError("PROTOCOL_VIOLATION", "the connection ended during startup");
   }

@@ -13,8 +13,10 @@ import { commitment } from "./journal.ts";
 
 /** Longer texts go to a worker: PostgreSQL's grammar in WebAssembly is quadratic on some of them. */
 const INLINE_BYTES = 8 * 1024;
-/** Records kept a session; a session that sends more different texts computes them again. */
-const RECORDS = 256;
+/** What a session keeps of its records, estimated; one that sends more different texts computes them again. */
+const RECENT_BYTES = 256 * 1024;
+/** Counted for each text and each statement on top of the text itself: objects, map slots, the commitment's digits. */
+const ENTRY_BYTES = 200;
 
 export interface ReadText {
   readonly statements: readonly ParsedStatement[];
@@ -29,6 +31,7 @@ export class StatementReader {
   readonly #maxBytes: number;
   readonly #salt: Uint8Array;
   readonly #recent = new Map<string, ReadText>();
+  #recentBytes = 0;
 
   constructor(parser: Parser, cache: StatementCache, maxBytes: number, salt: Uint8Array) {
     this.#parser = parser;
@@ -39,12 +42,13 @@ export class StatementReader {
 
   /** What is known without waiting; null: call `readSlow`. */
   read(text: Uint8Array): ReadText | GatewayError | null {
+    // First: what follows makes a string of the text, and a message may be as long as limits.messageSize.
+    if (text.length > this.#maxBytes) return overLimit(text.length, this.#maxBytes);
     const key = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("latin1");
     const recent = this.#recent.get(key);
     if (recent !== undefined) return recent;
     const cached = this.#cache.get(key);
     if (cached !== undefined) return this.#remember(key, text, cached);
-    if (text.length > this.#maxBytes) return overLimit(text.length, this.#maxBytes);
     if (text.length > INLINE_BYTES) return null;
     return this.#take(key, text, this.#parser.parse(text));
   }
@@ -68,8 +72,14 @@ export class StatementReader {
       fingerprint: statement.fingerprint,
     }));
     const read: ReadText = { statements, records };
-    if (this.#recent.size >= RECORDS) this.#recent.clear();
-    if (key.length <= INLINE_BYTES) this.#recent.set(key, read);
+    const bytes = key.length + (1 + records.length) * ENTRY_BYTES;
+    if (bytes > RECENT_BYTES / 4) return read;
+    if (this.#recentBytes + bytes > RECENT_BYTES) {
+      this.#recent.clear();
+      this.#recentBytes = 0;
+    }
+    if (!this.#recent.has(key)) this.#recentBytes += bytes;
+    this.#recent.set(key, read);
     return read;
   }
 }

@@ -421,3 +421,57 @@ describe("a COPY FROM STDIN that fails", () => {
     expect(answers[1]).toContain("CommandComplete SELECT 1");
   });
 });
+
+describe("connections that are begun and left so", () => {
+  it("are refused with 53300 beyond a number, and those that finish find room again", async () => {
+    const own = await startGateway({
+      postgres,
+      config: {
+        gateway: {
+          name: "half-open",
+          listen: { host: "127.0.0.1", port: 0, maxSessions: 3 },
+          tls: "off",
+          http: { host: "127.0.0.1", port: 0 },
+        },
+      },
+    });
+    const silent = await Promise.all(Array.from({ length: 100 }, () => RawClient.connect(own)));
+
+    const refused = await RawClient.connect(own);
+    const told = summary(await refused.rest());
+    for (const client of silent) client.destroy();
+    await wait(500);
+    const client = await RawClient.connect(own);
+    const greeting = await client.login({ user: own.role, database: own.database }, await own.token());
+    client.destroy();
+    await own.stop();
+
+    expect(told).toEqual(["ErrorResponse 53300"]);
+    expect(summary(greeting).at(-1)).toBe("ReadyForQuery idle");
+  });
+});
+
+describe("texts made to be slow", () => {
+  it.each([
+    ["60,000 semicolons", ";".repeat(60_000)],
+    ["20,000 statements", "SELECT 1;".repeat(20_000)],
+    ["6,000 statements", "SELECT 1;".repeat(6_000)],
+    ["nested parentheses", `SELECT ${"(".repeat(30_000)}1${")".repeat(30_000)}`],
+    ["nested comments", `${"/*".repeat(15_000)}${"*/".repeat(15_000)} SELECT 1`],
+    ["a long sum", `SELECT 1${"+1".repeat(25_000)}`],
+  ])("do not keep the others waiting: %s", async (_, text) => {
+    const attacker = await raw();
+    const other = await raw();
+
+    attacker.send(query(text));
+    const startMs = performance.now();
+    await other.query("SELECT 1");
+    const tookMs = performance.now() - startMs;
+    const told = await attacker.until("ReadyForQuery");
+    attacker.destroy();
+    other.destroy();
+
+    expect(summary(told).at(-1)).toBe("ReadyForQuery idle");
+    expect(tookMs).toBeLessThan(3_000);
+  });
+});
