@@ -13,7 +13,6 @@ const NEVER_SET: ReadonlyMap<string, string> = new Map([
   ["role", "the upstream role is configuration, and the agent cannot choose beyond it"],
   ["session_authorization", "the upstream role is configuration, and the agent cannot choose beyond it"],
   ["session_replication_role", "it switches triggers and foreign keys off"],
-  ["row_security", "it changes which rows the upstream lets the role see"],
   ["debug_print_parse", "the server's own trees are Postern's evidence"],
   ["debug_print_rewritten", "the server's own trees are Postern's evidence"],
   ["debug_print_plan", "the server's own trees are Postern's evidence"],

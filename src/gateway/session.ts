@@ -24,7 +24,7 @@ export type SessionState =
 export interface SessionOptions extends SessionParts {
   readonly openedAtMs: number;
   /** Asks the upstream to cancel what runs. */
-  readonly cancel: () => void;
+  readonly cancel: () => Promise<void>;
   readonly onClosed: (session: Session) => void;
   /** The end of the session could not be put on record. */
   readonly unrecorded: (error: unknown) => void;
@@ -81,8 +81,8 @@ export class Session {
   }
 
   /** Asks the upstream to cancel the running statement; nothing happens where none runs. */
-  cancel(): void {
-    if (this.#link.running > 0) this.options.cancel();
+  async cancel(): Promise<void> {
+    if (this.#link.running > 0) await this.options.cancel();
   }
 
   /** Tells the client why, then ends. The running statement is cancelled. */
@@ -168,7 +168,7 @@ export class Session {
     this.#relay.stopDelivering();
     this.options.upstream.resume();
     if (this.#link.running > 0) {
-      this.options.cancel();
+      void this.options.cancel();
       this.#deadline = setTimeout(() => this.#hangUp(), OUTCOME_WAIT_MS);
     } else this.#hangUp();
   }
@@ -180,7 +180,7 @@ export class Session {
     this.#gate.close(); // what waits for its record stays here
     this.#relay.stopDelivering();
     this.options.upstream.resume(); // the client may be one that does not read
-    this.cancel();
+    void this.cancel();
     this.#deadline = setTimeout(() => this.options.upstream.destroy(), OUTCOME_WAIT_MS);
   }
 
