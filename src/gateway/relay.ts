@@ -273,6 +273,7 @@ export class Relay implements FrameVisitor {
     const parsed = run.statement.parsed;
     const transaction = parsed?.transaction;
     if (transaction === undefined) {
+      if (parsed?.class === "call") fate.called();
       if (parsed !== null) fate.completed(run);
       return;
     }
@@ -281,6 +282,7 @@ export class Relay implements FrameVisitor {
     };
     switch (transaction.kind) {
       case "begin":
+        fate.begin();
         return;
       case "savepoint":
         fate.savepoint(transaction.name ?? "");
@@ -291,13 +293,16 @@ export class Relay implements FrameVisitor {
       case "rollbackTo":
         settled(fate.rollbackTo(transaction.name ?? ""));
         return;
-      case "commit":
       case "prepare":
+        if (command === "ROLLBACK") settled(fate.ended(false));
+        else fate.prepared();
+        return;
+      case "commit":
         // COMMIT of a failed transaction answers ROLLBACK.
-        settled(fate.ended(command !== "ROLLBACK"));
+        settled(fate.ended(command !== "ROLLBACK", transaction.chain));
         return;
       case "rollback":
-        settled(fate.ended(false));
+        settled(fate.ended(false, transaction.chain));
         return;
       case "commitPrepared":
       case "rollbackPrepared":
@@ -374,6 +379,7 @@ export class Relay implements FrameVisitor {
       }
       const durationMs = parts.clock.monotonicMs() - run.startedMs;
       const rows = run === failed.run ? this.#rowsCommitment() : null;
+      if (run === hit && run.statement.parsed?.class === "call") this.#link.fate.called();
       if (run === hit) parts.journal.finished(run, outcome, sqlstate, 0, durationMs, rows);
       else parts.journal.finished(run, "skipped", null, 0, durationMs, rows);
       this.#link.running--;

@@ -36,6 +36,8 @@ export class TransactionFate {
   /** Something in it may have changed data: reads alone have no fate worth an entry. */
   #wrote = false;
   #failed = false;
+  /** Between BEGIN and its end: there CALL and DO cannot commit. */
+  #block = false;
 
   /** A statement completed inside the open (or implicit) transaction. */
   completed(run: Pick<StatementRun, "sessionSeq" | "ordinal" | "durable">, mayWrite = run.durable): void {
@@ -47,6 +49,25 @@ export class TransactionFate {
       newest.lastOrdinal = ordinal;
     } else this.#open.push({ first: sessionSeq, last: sessionSeq, lastOrdinal: ordinal });
     if (mayWrite) this.#wrote = true;
+  }
+
+  begin(): void {
+    this.#block = true;
+  }
+
+  /**
+   * CALL or DO ran: outside a block it may have committed, or rolled back, what stands before it, and then come to any end of its
+   * own. Of that nothing can be said: the server does not tell.
+   */
+  called(): void {
+    if (!this.#block) this.#forget();
+  }
+
+  /** PREPARE TRANSACTION: what becomes of it is another transaction's matter, perhaps another session's. */
+  prepared(): void {
+    this.#forget();
+    this.#block = false;
+    this.#failed = false;
   }
 
   /** An error: an implicit transaction is lost with it, an explicit one waits for its ROLLBACK. */
@@ -75,13 +96,18 @@ export class TransactionFate {
     return { type: "transaction.rolled_back", statements: undone.map(pair), savepoint: true };
   }
 
-  /** COMMIT or ROLLBACK answered. @param committed by the command tag: COMMIT of a failed transaction answers ROLLBACK. */
-  ended(committed: boolean): Settlement | null {
+  /**
+   * COMMIT or ROLLBACK answered. @param committed by the command tag: COMMIT of a failed transaction answers ROLLBACK.
+   * @param chain AND CHAIN: the next block has begun.
+   */
+  ended(committed: boolean, chain = false): Settlement | null {
+    this.#block = chain;
     return this.#settle(committed);
   }
 
   /** ReadyForQuery 'I': an implicit transaction, if one was open, ended at Sync. */
   idle(): Settlement | null {
+    this.#block = false;
     if (this.#open.length === 0 && !this.#failed) return null;
     return this.#settle(!this.#failed);
   }
@@ -90,12 +116,16 @@ export class TransactionFate {
     return this.#wrote;
   }
 
-  #settle(committed: boolean): Settlement | null {
-    const statements = this.#open;
-    const wrote = this.#wrote;
+  #forget(): void {
     this.#open = [];
     this.#savepoints = [];
     this.#wrote = false;
+  }
+
+  #settle(committed: boolean): Settlement | null {
+    const statements = this.#open;
+    const wrote = this.#wrote;
+    this.#forget();
     this.#failed = false;
     if (!wrote || statements.length === 0) return null;
     const type = committed ? "transaction.committed" : "transaction.rolled_back";

@@ -475,3 +475,42 @@ describe("texts made to be slow", () => {
     expect(tookMs).toBeLessThan(3_000);
   });
 });
+
+describe("a procedure that commits by itself", () => {
+  it("leaves nothing said of what stood before it: what it did to that, the server does not tell", async () => {
+    await postgres.psql(`CREATE TABLE h13 (n int);
+      CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN COMMIT; INSERT INTO h13 VALUES (2); RAISE EXCEPTION 'no'; END $$`);
+    const client = await raw();
+    await client.query("INSERT INTO h13 VALUES (1); CALL commits()");
+    await client.query("BEGIN; INSERT INTO h13 VALUES (3)");
+    await client.query("CALL commits()");
+    await client.query("ROLLBACK");
+    const entries = await recordOf(client);
+
+    const fates = entries.filter(({ type }) => type.startsWith("transaction.")).map(({ type }) => type);
+    expect(fates).toEqual(["transaction.rolled_back"]); // of the block, in which the procedure cannot commit
+  });
+});
+
+describe("a prepared transaction", () => {
+  it("is not said to be committed", async () => {
+    await using own = await startPostgres({ settings: { max_prepared_transactions: "1" } });
+    await using through = await startGateway({ postgres: own });
+    const client = await RawClient.connect(through);
+    await client.login({ user: through.role, database: through.database }, await through.token());
+    await client.query("CREATE TABLE two (n int)");
+    await client.query("BEGIN; INSERT INTO two VALUES (1)");
+    const prepared = await client.query("PREPARE TRANSACTION 'x'");
+    await client.query("ROLLBACK PREPARED 'x'");
+    client.destroy();
+    let entries: LogEntry[] = [];
+    while (entries.at(-1)?.type !== "session.closed") entries = await lastSession(through);
+
+    expect(summary(prepared)).toContain("CommandComplete PREPARE TRANSACTION");
+    const insert = entries.find(({ class: kind }) => kind === "write")?.sessionSeq ?? -1;
+    const committed = entries.filter(({ type }) => type === "transaction.committed");
+    const covers = ({ statements }: LogEntry) =>
+      (statements as [number, number][]).some(([a, b]) => a <= insert && insert <= b);
+    expect(committed.some(covers)).toBe(false);
+  });
+});
