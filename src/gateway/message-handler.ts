@@ -239,7 +239,8 @@ export class MessageHandler {
     if (statement === undefined) return this.#refuse(unknownStatement(bind.statement));
     if (bind.portal !== "") {
       if (!this.#portalSettled(bind.portal)) return "wait";
-      if (link.names.portal(bind.portal) !== undefined) {
+      // A cursor WITH HOLD is kept here although its transaction may have been rolled back: there the server decides.
+      if (link.names.portal(bind.portal)?.hold === false) {
         return this.#refuse(new GatewayError("PORTAL_EXISTS", `portal "${bind.portal}" already exists`));
       }
       if (link.names.portalCount >= link.parts.limits.portals) return this.#refuse(tooMany("portals"));

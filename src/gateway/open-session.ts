@@ -258,6 +258,7 @@ function start(gateway: Gateway, opened: Opened): void {
     clock: gateway.clock,
     limits,
     metrics: gateway.metrics,
+    serverMajor: Math.floor(upstream.serverVersion / 10_000),
     reported: upstream.parameters,
     settleSoon: gateway.settleSoon,
     applicationName: (name) => sessionName(principal, name),

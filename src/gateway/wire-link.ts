@@ -29,6 +29,7 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly limits: SessionLimits;
   readonly metrics: StatementMetrics;
+  readonly serverMajor: number;
   /** What the upstream said of its settings when the session began, by name. */
   readonly reported: ReadonlyMap<string, string>;
   /** Has the outcomes that were appended handed over soon. */
@@ -44,7 +45,7 @@ export class WireLink {
   readonly parts: SessionParts;
   readonly names = new Namespace();
   readonly expectations = new Expectations();
-  readonly fate = new TransactionFate();
+  readonly fate: TransactionFate;
   status: TransactionStatus = "I";
   /** Number of the batch that the next message belongs to; a batch ends with its Sync. */
   batch = 1;
@@ -63,6 +64,7 @@ export class WireLink {
 
   constructor(parts: SessionParts) {
     this.parts = parts;
+    this.fate = new TransactionFate(parts.serverMajor);
     this.lastActivityMs = parts.clock.monotonicMs();
   }
 

@@ -51,6 +51,13 @@ export class TransactionFate {
     if (mayWrite) this.#wrote = true;
   }
 
+  readonly #proceduresCommit: boolean;
+
+  /** @param serverMajor up to 17 a procedure may commit also behind other statements of an implicit transaction. */
+  constructor(serverMajor: number) {
+    this.#proceduresCommit = serverMajor < 18;
+  }
+
   begin(): void {
     this.#block = true;
   }
@@ -60,7 +67,7 @@ export class TransactionFate {
    * own. Of that nothing can be said: the server does not tell.
    */
   called(): void {
-    if (!this.#block) this.#forget();
+    if (this.#proceduresCommit && !this.#block) this.#forget();
   }
 
   /** PREPARE TRANSACTION: what becomes of it is another transaction's matter, perhaps another session's. */
