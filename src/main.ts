@@ -46,6 +46,8 @@ export interface RunningGateway {
   readonly instance: string;
   /** Resolves when everything on record by now is in the log's tiles. */
   flushed(): Promise<void>;
+  /** Resolves when everything on record by now is in the control store's index; never while the store is away. */
+  indexed(): Promise<void>;
   /** Graceful: sessions finish their statement. */
   stop(reason: string): Promise<void>;
   /** Reads the configuration again. @returns what changed, a line each. @throws {ConfigError}: the old one stays in force. */
@@ -142,7 +144,10 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
   counters = () => gatewayCounters(gateway);
   stack.defer(followFreezes(freezes, gateway));
   followMetrics(metrics, gateway, log, () => store.state.phase === "up");
-  stack.defer(startIndexer(config, log, store, logger, (entries) => metrics.storeLag.set(entries)));
+  const indexer = startIndexer(config, log, store, logger);
+  stack.defer(() => indexer.stop());
+  // As it is at the scrape: entries that came since the last batch are behind too.
+  metrics.beforeRender(() => metrics.storeLag.set(log.size - indexer.next()));
   let listener: Listener | null = null;
   const http = await createHttpServer({
     config: config.gateway.http,
@@ -189,6 +194,11 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     closed,
     instance: log.instance,
     flushed: () => whenIntegrated(log),
+    indexed: async () => {
+      const size = log.size;
+      await whenIntegrated(log);
+      for (; indexer.next() < size; await wait(POLL_MS)) indexer.wake();
+    },
     stop: (reason) => {
       stopReason = reason;
       stopped ??= stack.dispose().then(
@@ -279,13 +289,7 @@ function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeI
   });
 }
 
-function startIndexer(
-  config: Config,
-  log: AuditLog,
-  store: Awaited<ReturnType<typeof openStore>>,
-  logger: Logger,
-  onLag: (entries: number) => void,
-) {
+function startIndexer(config: Config, log: AuditLog, store: Awaited<ReturnType<typeof openStore>>, logger: Logger) {
   const ending = new AbortController();
   const indexer = createIndexer({
     store,
@@ -295,13 +299,16 @@ function startIndexer(
     logger,
     clock: systemClock,
     signal: ending.signal,
-    logSize: () => log.size,
-    onLag,
     readEntries,
   });
-  return async () => {
-    ending.abort();
-    await indexer.done;
+  return {
+    /** Entries before this one are in the store. */
+    next: () => indexer.next ?? 0,
+    wake: () => indexer.wake(),
+    stop: async () => {
+      ending.abort();
+      await indexer.done;
+    },
   };
 }
 
