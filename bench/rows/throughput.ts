@@ -8,6 +8,7 @@ import type { Target } from "../target.ts";
 const SCRIPTS = ["select-only", "tpcb-like"] as const;
 const MODES = ["simple", "extended", "prepared"] as const;
 const CLIENTS = [1, 8, 32] as const;
+const WARM_UP = { seconds: 8 } as const;
 
 export function seriesName(load: Pick<Load, "script" | "mode" | "clients">): string {
   return `${load.script} ${load.mode} ${load.clients}`;
@@ -17,6 +18,7 @@ export async function throughput(bench: Bench): Promise<void> {
   const { options, say } = bench;
   const modes = MODES.filter((mode) => options.modes.length === 0 || options.modes.includes(mode));
   const clients = options.clients.length > 0 ? options.clients : options.quick ? [8] : CLIENTS;
+  if (!options.quick) await warmUp(bench, modes);
   for (const script of SCRIPTS) {
     for (const mode of modes) {
       for (const count of clients) {
@@ -27,6 +29,15 @@ export async function throughput(bench: Bench): Promise<void> {
         );
       }
     }
+  }
+}
+
+/** Both hops and the server run for days where they are used: what a just-in-time compiler needs at first is not measured. */
+async function warmUp(bench: Bench, modes: readonly Load["mode"][]): Promise<void> {
+  for (const mode of modes) {
+    bench.say(`warm-up ${mode}`);
+    for (const target of bench.targets)
+      await pgbench(target, { script: "select-only", mode, clients: 8, extent: WARM_UP });
   }
 }
 
