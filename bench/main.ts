@@ -45,11 +45,11 @@ export async function main(projectPath: string, args: readonly string[]): Promis
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
     return 2;
   }
-  await runBench(projectPath, options);
-  return 0;
+  return (await runBench(projectPath, options)) ? 0 : 1;
 }
 
-async function runBench(projectPath: string, options: Options): Promise<void> {
+/** @returns whether every row was measured. */
+async function runBench(projectPath: string, options: Options): Promise<boolean> {
   const loadBefore = currentLoad();
   // In order of their end: last started, first stopped, whatever happens in between.
   await using cleanUp = new CleanUp();
@@ -90,14 +90,26 @@ async function runBench(projectPath: string, options: Options): Promise<void> {
     samples,
     say,
   };
+  let complete = true;
+  // What was measured by then is not lost with a row that fails.
+  const tryRow = async (row: RowName, measure: () => Promise<void>): Promise<void> => {
+    try {
+      await measure();
+    } catch (error) {
+      complete = false;
+      say(`FAILED: ${row}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
   for (const row of options.rows) {
     if (row === "verify") continue;
-    if (row === "tls") await withTls(bench, pgbouncer, () => startGateway({ ...gatewayOptions, certificate }));
-    else await ROWS[row](bench);
+    if (row === "tls")
+      await tryRow(row, () => withTls(bench, pgbouncer, () => startGateway({ ...gatewayOptions, certificate })));
+    else await tryRow(row, () => ROWS[row](bench));
   }
   await gateway?.stop();
-  if (options.rows.includes("verify")) await verify(bench);
+  if (options.rows.includes("verify")) await tryRow("verify", () => verify(bench));
   await report(bench, machine, profilePath);
+  return complete;
 }
 
 /** A target that cannot start is left out, and who reads the figures is told. */

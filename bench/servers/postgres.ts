@@ -98,7 +98,7 @@ export async function startPostgres(scale: number, bulkRows: number, certificate
 
 /** 1,200 connections: a thousand idle sessions of one target and room for the rest. */
 const SETTINGS = `
-max_connections = 1200
+max_connections = 2500
 shared_buffers = 512MB
 ssl = on
 max_wal_size = 4GB

@@ -32,7 +32,6 @@ export const ERRORS = {
   PORTAL_UNKNOWN: { sqlstate: "34000", severity: "ERROR" },
   STATEMENT_EXISTS: { sqlstate: "42P05", severity: "ERROR" },
   PORTAL_EXISTS: { sqlstate: "42P03", severity: "ERROR" },
-  PARAMETER_UNKNOWN: { sqlstate: "42P02", severity: "ERROR" },
   /** A statement over one of the configured limits. */
   STATEMENT_OVER_LIMIT: { sqlstate: "54000", severity: "ERROR" },
   TOO_MANY_SESSIONS: { sqlstate: "53300", severity: "FATAL" },

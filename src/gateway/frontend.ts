@@ -105,6 +105,10 @@ export class Frontend implements FrameVisitor {
         this.#handler.emit();
         return true;
       default:
+        if (this.#handler.hasOutput) {
+          this.#endRun();
+          this.#handler.emit();
+        }
         if (bytes !== this.#runBytes || this.#runEnd !== start) {
           this.#endRun();
           this.#runBytes = bytes;

@@ -1,22 +1,23 @@
 /**
  * One message of the client: what it means for the session, whether it may go on, and what goes upstream for it. The extended
- * protocol is here, simple Query in simple-query.ts, COPY FROM STDIN in copy-in.ts.
+ * protocol is here, simple Query in simple-query.ts, an open COPY FROM STDIN in copy-in.ts.
  */
 
 import { Buffer } from "node:buffer";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
-import { type PreparedStatement, StatementRun } from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
 import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, encodeParse } from "../wire/extended.ts";
 import { FRONTEND } from "../wire/message-types.ts";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
 import { decodeFunctionCall, decodeQuery } from "../wire/query.ts";
+import { CopyIn } from "./copy-in.ts";
 import { applyEffects, behindName, mayWrite, namesSettled } from "./effects.ts";
 import type { Gate } from "./gate.ts";
+import { Intents } from "./intents.ts";
 import { commitment } from "./journal.ts";
 import { judge, unknownPortal, unknownStatement } from "./judge.ts";
-import { FLUSH, POISON, SYNC } from "./messages.ts";
+import { FLUSH, isReadAlike, POISON, SETTLE_SETTINGS, SYNC } from "./messages.ts";
 import { errorResponse } from "./refuse.ts";
 import { rewriteApplicationName } from "./rewrite-setting.ts";
 import { SimpleQuery } from "./simple-query.ts";
@@ -30,29 +31,32 @@ export class MessageHandler {
   readonly #link: WireLink;
   readonly #gate: Gate;
   readonly #resume: () => void;
+  readonly #intents: Intents;
   readonly #simple: SimpleQuery;
+  readonly #copy: CopyIn;
   #out: Uint8Array[] = [];
   /** A refusal of ours: the rest of the batch is dropped up to its Sync, as the server would. */
   #skip = false;
   #waiting = false;
   /** A text that the parser works on, or has read, for the message that waits. */
   #reading: Reading | null = null;
-  /**
-   * Syncs that came behind data of an open COPY FROM STDIN. The server ignores them, but owes an answer to each where that data
-   * had failed already. One before any data (tokio-postgres and libpq send it with the Execute) is always ignored.
-   */
-  #syncsDuringCopy = 0;
-  #copyHasData = false;
 
   constructor(link: WireLink, gate: Gate, resume: () => void) {
     this.#link = link;
     this.#gate = gate;
     this.#resume = resume;
-    this.#simple = new SimpleQuery(link, gate, (bytes) => this.#out.push(bytes));
+    this.#intents = new Intents(link, gate);
+    this.#copy = new CopyIn(link);
+    this.#simple = new SimpleQuery(link, this.#intents, (bytes) => this.#out.push(bytes));
   }
 
   get waiting(): boolean {
     return this.#waiting;
+  }
+
+  /** Something is to go out before the message that was handled last. */
+  get hasOutput(): boolean {
+    return this.#out.length > 0;
   }
 
   close(): void {
@@ -69,12 +73,10 @@ export class MessageHandler {
   /** Goes on with what does not need another message of the client: the end of a COPY that failed. */
   proceed(): void {
     if (this.#link.copy !== "none") return;
-    const owed = this.#syncsDuringCopy + (this.#simple.open ? 1 : 0);
+    const owed = this.#copy.over() + (this.#simple.open ? 1 : 0);
     this.#simple.abandon();
-    this.#syncsDuringCopy = 0;
-    this.#copyHasData = false;
     for (let i = 0; i < owed; i++) {
-      this.#sync();
+      this.#link.endBatch();
       this.#out.push(SYNC);
     }
   }
@@ -90,7 +92,7 @@ export class MessageHandler {
     if (type === FRONTEND.Terminate) return "terminate";
     if (this.#link.copy === "asked") return "wait";
     const body = bytes.subarray(start + 5, end);
-    if (this.#link.copy === "open") return this.#duringCopy(type, body, bytes.subarray(start, end));
+    if (this.#link.copy === "open") return this.#duringCopy(type, bytes.subarray(start, end));
     switch (type) {
       case FRONTEND.Sync:
         return this.#onSync(body);
@@ -115,6 +117,7 @@ export class MessageHandler {
   }
 
   #onCommand(type: number, body: Uint8Array, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
+    if (this.#link.settingsDoubtful) this.#settleSettings(body);
     switch (type) {
       case FRONTEND.Parse:
         return this.#open(this.#onParse(body));
@@ -136,6 +139,13 @@ export class MessageHandler {
     }
   }
 
+  /** Ahead of a message that the server might read otherwise than Postern does: see WireLink.settleSettings. */
+  #settleSettings(body: Uint8Array): void {
+    if (isReadAlike(body)) return;
+    this.#link.settleSettings();
+    this.#out.push(SETTLE_SETTINGS);
+  }
+
   #open(verdict: HandlerVerdict): HandlerVerdict {
     if (verdict === "forward") this.#link.batchOpen = true;
     return verdict;
@@ -144,17 +154,8 @@ export class MessageHandler {
   #onSync(body: Uint8Array): HandlerVerdict {
     if (body.length > 0) throw new ProtocolViolation("Sync", "bytes after the last field", 0);
     this.#skip = false;
-    this.#sync();
+    this.#link.endBatch();
     return "forward";
-  }
-
-  /** A Sync goes out: the batch ends. */
-  #sync(): void {
-    const link = this.#link;
-    link.expectations.push(new Expectation("sync", false, null, null, null, link.batch));
-    link.batch++;
-    link.batchOpen = false;
-    link.skipping = false; // the Sync that the server skips to is on its way
   }
 
   #onParse(body: Uint8Array): HandlerVerdict {
@@ -287,8 +288,18 @@ export class MessageHandler {
     }
     if (!namesSettled(link, statement)) return "wait";
     const refusal = judge(statement.parsed, link.names);
-    if (refusal !== null) return this.#refuseStatement(statement, portal.parameters, refusal);
-    const run = this.#record(statement, portal.parameters);
+    if (refusal !== null) {
+      this.#intents.refuse(statement, portal.parameters, refusal);
+      return this.#refuse(refusal);
+    }
+    const behind = behindName(link, statement);
+    const run = this.#intents.permit({
+      statement,
+      parameters: portal.parameters ?? behind?.parameters ?? null,
+      behind: behind?.record ?? null,
+      durable: mayWrite(link, statement),
+      positionShift: 0,
+    });
     link.expectations.push(new Expectation("execute", false, run, applyEffects(link, statement), null, 0));
     if (statement.parsed.class !== "copyIn") return "forward";
     // Nothing may be sent behind it before the server has opened the copy, or refused it: only then is it known whether
@@ -298,19 +309,6 @@ export class MessageHandler {
     link.batchOpen = true;
     this.#out.push(message, FLUSH);
     return "replace";
-  }
-
-  #record(statement: PreparedStatement, parameters: string | null): StatementRun {
-    const { journal, clock, metrics } = this.#link.parts;
-    const durable = mayWrite(this.#link, statement);
-    const statementClass = statement.parsed?.class ?? "unknown";
-    const sessionSeq = journal.next;
-    const behind = behindName(this.#link, statement);
-    const bound = parameters ?? behind?.parameters ?? null;
-    this.#gate.require(journal.decided(statement, statementClass, bound, null, behind?.record), durable);
-    metrics.decided(statementClass, "permitted");
-    this.#link.running++;
-    return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), 0);
   }
 
   #onClose(body: Uint8Array): HandlerVerdict {
@@ -333,7 +331,7 @@ export class MessageHandler {
     const read = this.#read(query);
     if (read === null) return "wait";
     if (read instanceof GatewayError) {
-      this.#recordRefusedText(query, read);
+      this.#intents.refuseText(query, read);
       return this.#refuseQuery(read);
     }
     const refusal = this.#simple.start(query, read);
@@ -350,51 +348,19 @@ export class MessageHandler {
     );
   }
 
-  #duringCopy(type: number, body: Uint8Array, message: Uint8Array): HandlerVerdict {
-    const link = this.#link;
-    switch (type) {
-      case FRONTEND.CopyData:
-        if (link.copyRun !== null) link.copyRun.copyInBytes += body.length;
-        this.#copyHasData = true;
-        return "forward";
-      case FRONTEND.CopyDone:
-      case FRONTEND.CopyFail:
-        link.copy = "none";
-        link.copyRun = null;
-        this.#syncsDuringCopy = 0;
-        this.#out.push(message);
-        if (this.#simple.open) this.#simple.proceed();
-        return "replace";
-      case FRONTEND.Sync:
-        if (this.#copyHasData) this.#syncsDuringCopy++;
-        return "replace";
-      case FRONTEND.Flush:
-        return "replace";
-      default:
-        throw new ProtocolViolation("message", "only copy data may come during COPY FROM STDIN", 0);
+  #duringCopy(type: number, message: Uint8Array): HandlerVerdict {
+    const verdict = this.#copy.take(type, message.length - HEADER_BYTES);
+    if (verdict === "forward") return "forward";
+    if (verdict === "end") {
+      this.#out.push(message);
+      if (this.#simple.open) this.#simple.proceed();
     }
-  }
-
-  /** A statement that was read and may not run. */
-  #refuseStatement(statement: PreparedStatement, parameters: string | null, error: GatewayError): HandlerVerdict {
-    const { journal, metrics } = this.#link.parts;
-    const statementClass = statement.parsed?.class ?? "unknown";
-    this.#gate.require(journal.decided(statement, statementClass, parameters, reasonOf(error)), false);
-    metrics.decided(statementClass, "refused");
-    return this.#refuse(error);
+    return "replace";
   }
 
   #refuseText(text: Uint8Array, error: GatewayError): HandlerVerdict {
-    this.#recordRefusedText(text, error);
+    this.#intents.refuseText(text, error);
     return this.#refuse(error);
-  }
-
-  #recordRefusedText(text: Uint8Array, error: GatewayError): void {
-    const { journal, metrics } = this.#link.parts;
-    const record = { commitment: commitment(journal.facts.salt, "sql", text), fingerprint: UNREAD };
-    const statement: PreparedStatement = { name: "", parsed: null, record };
-    this.#gate.require(journal.decided(statement, "unknown", null, reasonOf(error)), false);
-    metrics.decided("unknown", "refused");
   }
 
   /** In the extended protocol: the error in its turn, then silence up to Sync. */
@@ -419,7 +385,7 @@ export class MessageHandler {
       this.#link.expectations.push(new Expectation("refusal", true, null, null, error, 0));
     }
     this.#out.push(SYNC);
-    this.#sync();
+    this.#link.endBatch();
     this.#link.parts.settleSoon();
     return "replace";
   }
@@ -444,13 +410,8 @@ interface Reading {
   result: ReadText | GatewayError | null;
 }
 
-/** Fingerprint of a text that was not read. */
-const UNREAD = "0000000000000000";
-
-/** What an entry says of a refusal: code and message, which never repeat the text. */
-function reasonOf(error: GatewayError): string {
-  return `${error.sqlstate} ${error.code}`;
-}
+/** Type and length. */
+const HEADER_BYTES = 5;
 
 function utf8Length(text: string): number {
   return text === "" ? 0 : Buffer.byteLength(text, "utf8");

@@ -5,9 +5,11 @@ import { randomBytes } from "node:crypto";
 import { encoded } from "../wire/encode.ts";
 import {
   encodeBind,
+  encodeClose,
   encodeDescribe,
   encodeExecute,
   encodeFlush,
+  encodeParse,
   encodeSync,
   encodeTerminate,
 } from "../wire/extended.ts";
@@ -24,6 +26,38 @@ export const POISON = encoded((writer) => encodeExecute(writer, { portal: REFUSE
 export const FLUSH = encoded(encodeFlush);
 export const SYNC = encoded(encodeSync);
 export const TERMINATE = encoded(encodeTerminate);
+
+const SETTLING = `postern: settings ${randomBytes(10).toString("hex")}`;
+
+/**
+ * Sets what the reading of text depends on, whatever a function has made of it. Under a name, since the unnamed statement is the
+ * client's. Closed before too: an earlier one may have failed in between.
+ */
+export const SETTLE_SETTINGS = encoded((writer) => {
+  const close = { kind: "statement", name: SETTLING } as const;
+  for (const sql of ["SET client_encoding = 'UTF8'", "SET standard_conforming_strings = on"]) {
+    encodeClose(writer, close);
+    encodeParse(writer, { statement: SETTLING, query: Buffer.from(sql), parameterTypes: [] });
+    encodeBind(writer, {
+      portal: SETTLING,
+      statement: SETTLING,
+      parameterFormats: [],
+      parameters: [],
+      resultFormats: [],
+    });
+    encodeExecute(writer, { portal: SETTLING, maxRows: 0 });
+    encodeClose(writer, { kind: "portal", name: SETTLING });
+    encodeClose(writer, close);
+  }
+});
+
+const BACKSLASH = 0x5c;
+
+/** Whether the server reads these bytes alike under every client encoding and setting: ASCII without a backslash. */
+export function isReadAlike(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte >= 0x80 || byte === BACKSLASH) return false;
+  return true;
+}
 
 /** What follows the Parse of a statement that came by simple Query: unnamed portal, all rows, text or binary. */
 function simpleTail(resultFormats: readonly (0 | 1)[]): Uint8Array {

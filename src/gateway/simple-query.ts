@@ -6,11 +6,11 @@
 import type { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import { type PreparedStatement, StatementRun } from "../statement/statement.ts";
+import type { PreparedStatement, StatementRun } from "../statement/statement.ts";
 import { applyEffects, behindName, mayWrite, namesSettled } from "./effects.ts";
-import type { Gate } from "./gate.ts";
+import type { Intents } from "./intents.ts";
 import { judge } from "./judge.ts";
-import { FLUSH, SYNC, simpleStatement } from "./messages.ts";
+import { FLUSH, isReadAlike, SETTLE_SETTINGS, SYNC, simpleStatement } from "./messages.ts";
 import { rewriteApplicationName } from "./rewrite-setting.ts";
 import type { ReadText } from "./statement-reader.ts";
 import type { WireLink } from "./wire-link.ts";
@@ -32,13 +32,13 @@ interface Pending {
 
 export class SimpleQuery {
   readonly #link: WireLink;
-  readonly #gate: Gate;
+  readonly #intents: Intents;
   readonly #send: (bytes: Uint8Array) => void;
   #pending: Pending | null = null;
 
-  constructor(link: WireLink, gate: Gate, send: (bytes: Uint8Array) => void) {
+  constructor(link: WireLink, intents: Intents, send: (bytes: Uint8Array) => void) {
     this.#link = link;
-    this.#gate = gate;
+    this.#intents = intents;
     this.#send = send;
   }
 
@@ -73,8 +73,8 @@ export class SimpleQuery {
       const refusal = settled ? judge(statement.parsed, link.names) : null;
       if (!settled || refusal !== null) {
         link.undo(plan.map(({ changes }) => changes));
-        if (!settled) return "wait";
-        this.#recordRefused(statement, refusal);
+        if (refusal === null) return "wait";
+        this.#intents.refuse(statement, null, refusal);
         return refusal;
       }
       const durable = mayWrite(link, statement);
@@ -96,7 +96,7 @@ export class SimpleQuery {
     if (pending.next === pending.plan.length) {
       // The string ended with the COPY: what is left of it is the Sync.
       this.#send(SYNC);
-      this.#endBatch();
+      this.#link.endBatch();
       this.#pending = null;
       return;
     }
@@ -115,11 +115,15 @@ export class SimpleQuery {
     const link = this.#link;
     const { parsed } = statement;
     if (parsed === null) return false;
-    const run = this.#record(planned, parsed.startCharacter);
-    this.#expect(run, changes, parsed.startCharacter);
-    const copyIn = parsed.class === "copyIn";
     const text =
       rewriteApplicationName(parsed, link.parts.applicationName) ?? query.subarray(parsed.startByte, parsed.endByte);
+    if (link.settingsDoubtful && !isReadAlike(text)) {
+      link.settleSettings();
+      this.#send(SETTLE_SETTINGS);
+    }
+    const run = this.#permit(planned, parsed.startCharacter);
+    this.#expect(run, changes, parsed.startCharacter);
+    const copyIn = parsed.class === "copyIn";
     this.#send(simpleStatement(text, binary, last && !copyIn));
     if (copyIn) {
       link.copy = "asked";
@@ -127,7 +131,7 @@ export class SimpleQuery {
       this.#send(FLUSH);
       return true;
     }
-    if (last) this.#endBatch();
+    if (last) link.endBatch();
     return false;
   }
 
@@ -145,13 +149,6 @@ export class SimpleQuery {
     expectations.push(new Expectation("execute", false, run, changes, null, 0));
   }
 
-  #endBatch(): void {
-    const link = this.#link;
-    link.expectations.push(new Expectation("sync", false, null, null, null, link.batch));
-    link.batch++;
-    link.batchOpen = false;
-  }
-
   #sendEmpty(): void {
     const { expectations } = this.#link;
     expectations.push(EXPECT.hiddenParse);
@@ -159,28 +156,12 @@ export class SimpleQuery {
     expectations.push(EXPECT.hiddenDescribePortal);
     expectations.push(new Expectation("execute", false, null, null, null, 0));
     this.#send(simpleStatement(NOTHING, false, true));
-    this.#endBatch();
+    this.#link.endBatch();
   }
 
-  #record({ statement, durable, behind }: Planned, positionShift: number): StatementRun {
-    const { journal, clock, metrics } = this.#link.parts;
-    const statementClass = statement.parsed?.class ?? "unknown";
-    const sessionSeq = journal.next;
-    this.#gate.require(
-      journal.decided(statement, statementClass, behind?.parameters ?? null, null, behind?.record),
-      durable,
-    );
-    metrics.decided(statementClass, "permitted");
-    this.#link.running++;
-    return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), positionShift);
-  }
-
-  #recordRefused(statement: PreparedStatement, error: GatewayError | null): void {
-    const { journal, metrics } = this.#link.parts;
-    const statementClass = statement.parsed?.class ?? "unknown";
-    const reason = error === null ? "" : `${error.sqlstate} ${error.code}`;
-    this.#gate.require(journal.decided(statement, statementClass, null, reason), false);
-    metrics.decided(statementClass, "refused");
+  #permit({ statement, durable, behind }: Planned, positionShift: number): StatementRun {
+    const parameters = behind?.parameters ?? null;
+    return this.#intents.permit({ statement, parameters, behind: behind?.record ?? null, durable, positionShift });
   }
 
   #isBinaryFetch(statement: PreparedStatement): boolean {

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import type { AuditLog } from "../audit/log.ts";
 import type { Clock } from "../base/clock.ts";
-import { Expectations } from "../statement/expectations.ts";
+import { EXPECT, Expectation, Expectations } from "../statement/expectations.ts";
 import { type NameChange, Namespace } from "../statement/namespace.ts";
 import type { StatementRun } from "../statement/statement.ts";
 import { TransactionFate } from "../statement/transaction.ts";
@@ -58,6 +58,8 @@ export class WireLink {
   copyRun: StatementRun | null = null;
   /** Messages were forwarded since the last Sync: an implicit transaction may be open upstream. */
   batchOpen = false;
+  /** Batch of the newest statement that was sent to run. */
+  lastExecuteBatch = 0;
   lastActivityMs: number;
   /** Statements that were forwarded and have no outcome yet. */
   running = 0;
@@ -66,6 +68,29 @@ export class WireLink {
     this.parts = parts;
     this.fate = new TransactionFate(parts.serverMajor);
     this.lastActivityMs = parts.clock.monotonicMs();
+  }
+
+  /** A Sync goes out: the batch ends. */
+  endBatch(): void {
+    this.expectations.push(new Expectation("sync", false, null, null, null, this.batch));
+    this.batch++;
+    this.batchOpen = false;
+    this.skipping = false; // the Sync that the server skips to is on its way
+  }
+
+  /**
+   * A function may have changed the settings by which the server reads text, and the server tells so only with the
+   * ReadyForQuery that has not come: what is sent now might be read otherwise than Postern reads it.
+   */
+  get settingsDoubtful(): boolean {
+    return this.lastExecuteBatch > this.answeredBatch;
+  }
+
+  /** messages.ts's SETTLE_SETTINGS goes out: until the next statement runs, the settings are known. */
+  settleSettings(): void {
+    for (const expectation of EXPECT.settleSettings) this.expectations.push(expectation);
+    this.batchOpen = true;
+    this.lastExecuteBatch = 0;
   }
 
   /** Takes back what a failed batch would have changed. @param changes in the order in which they were made. */

@@ -54,20 +54,25 @@ export class Expectation {
 
 const plain = (kind: ExpectationKind, hidden: boolean) => new Expectation(kind, hidden, null, null, null, 0);
 
+const hiddenParse = plain("parse", true);
+const hiddenBind = plain("bind", true);
+const hiddenClose = plain("close", true);
+const hiddenRun = [hiddenClose, hiddenParse, hiddenBind, plain("execute", true), hiddenClose, hiddenClose];
+
 /** Those that carry nothing are shared. */
 export const EXPECT = {
-  hiddenParse: plain("parse", true),
-  hiddenBind: plain("bind", true),
+  hiddenParse,
+  hiddenBind,
   hiddenDescribePortal: plain("describePortal", true),
-  hiddenExecute: plain("execute", true),
-  hiddenClose: plain("close", true),
+  /** Answers to src/gateway/messages.ts's SETTLE_SETTINGS. */
+  settleSettings: [...hiddenRun, ...hiddenRun],
   describeStatement: plain("describeStatement", false),
   describePortal: plain("describePortal", false),
 } as const;
 
 const INITIAL_SLOTS = 16;
 
-/** A queue in a ring, grown by doubling. `limit` bounds it: a client that pipelines further waits. */
+/** A queue in a ring, grown by doubling; the frontend bounds it. */
 export class Expectations {
   #slots: (Expectation | null)[] = new Array<Expectation | null>(INITIAL_SLOTS).fill(null);
   #head = 0;

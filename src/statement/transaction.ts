@@ -119,10 +119,6 @@ export class TransactionFate {
     return this.#settle(!this.#failed);
   }
 
-  get openWrites(): boolean {
-    return this.#wrote;
-  }
-
   #forget(): void {
     this.#open = [];
     this.#savepoints = [];

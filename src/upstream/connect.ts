@@ -138,6 +138,10 @@ async function untilReady(reader: StartupReader, target: UpstreamTarget, notices
 
 /** The version as a number. @throws {UpstreamFailure} where Postern does not judge statements of such a server. */
 function checkedVersion(parameters: ReadonlyMap<string, string>, target: UpstreamTarget): number {
+  // In other encodings different names of a text may be one name to the server.
+  const encoding = parameters.get("server_encoding") ?? "not reported";
+  if (encoding !== "UTF8")
+    throw new UpstreamFailure("encoding", target, { cause: new Error(`server_encoding is ${encoding}`) });
   for (const [name, value] of FIXED) {
     const cause = new Error(`${name} is ${parameters.get(name) ?? "not reported"}`);
     if (parameters.get(name) !== value) throw new UpstreamFailure("settings", target, { cause });

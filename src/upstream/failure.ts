@@ -120,6 +120,11 @@ export const UPSTREAM_FAILURES = {
     detail: "The database server does not keep the settings that Postern judges statements by.",
     mend: "a pooler in between must pass on `client_encoding = UTF8` and `standard_conforming_strings = on`",
   },
+  encoding: {
+    code: "UPSTREAM_UNSUPPORTED",
+    detail: "The database is not encoded in UTF-8.",
+    mend: "make the database anew with `ENCODING 'UTF8'`: elsewhere two names of a statement may be one to the server",
+  },
   protocol: failure(
     "The database server broke the protocol.",
     "check that this port is PostgreSQL's, and not a proxy's or another service's",

@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { commitment } from "../../src/gateway/journal.ts";
 import { sessionSalt } from "../../src/gateway/open-session.ts";
 import {
@@ -345,6 +345,77 @@ describe("a setting that must not change", () => {
     const told = summary(await client.rest());
 
     expect(told.at(-1)).toBe("ErrorResponse 0A000");
+  });
+});
+
+describe("a text behind a function that may have changed how the server reads text", () => {
+  const off = "DO $$ BEGIN PERFORM set_config('standard_conforming_strings', 'off', false); END $$";
+  const latin = "DO $$ BEGIN PERFORM set_config('client_encoding', 'LATIN1', false); END $$";
+  /** Two strings where a backslash is a character like others; else one, and an expression. */
+  const ambiguous = "INSERT INTO h13 VALUES ('\\', '|| current_user, 1) --')";
+  const accent = "INSERT INTO h13 VALUES ('\u00e9', '')";
+  beforeAll(() => postgres.psql("CREATE TABLE h13 (a text, b text)"));
+  beforeEach(() => postgres.psql("TRUNCATE h13"));
+  const stored = () => postgres.psql("SELECT a, b FROM h13");
+
+  it.each([
+    ["a backslash", off, ambiguous, "\\||| current_user, 1) --"],
+    ["a letter beyond ASCII", latin, accent, "\u00e9|"],
+  ])("is read as Postern read it, in one string: %s", async (_, change, insert, expected) => {
+    const client = await raw();
+
+    const answers = summary(await client.query(`${change}; ${insert}`));
+
+    expect(answers).toEqual(["CommandComplete DO", "CommandComplete INSERT 0 1", "ReadyForQuery idle"]);
+    expect(await stored()).toBe(expected);
+    expect(rows(await client.query("SHOW standard_conforming_strings"))).toEqual([["on"]]);
+    client.destroy();
+  });
+
+  it.each([
+    ["a backslash", off, ambiguous, "\\||| current_user, 1) --"],
+    ["a letter beyond ASCII", latin, accent, "\u00e9|"],
+  ])("is read as Postern read it, in one batch: %s", async (_, change, insert, expected) => {
+    const client = await raw();
+
+    client.send(
+      ...[parse("", change), bind("", ""), execute("")],
+      ...[parse("", insert), bind("", ""), execute(""), encodeSync],
+    );
+    const [answer] = await batches(client, 1);
+    client.destroy();
+
+    expect(answer).toEqual([
+      ...["ParseComplete", "BindComplete", "CommandComplete DO"],
+      ...["ParseComplete", "BindComplete", "CommandComplete INSERT 0 1", "ReadyForQuery idle"],
+    ]);
+    expect(await stored()).toBe(expected);
+  });
+
+  it.each([
+    ["batches", () => [parse("", off), bind("", ""), execute(""), encodeSync, query(ambiguous)]],
+    ["strings", () => [query(off), query(ambiguous)]],
+  ])("is read as Postern read it, or not at all, in two %s sent at once", async (_, messages) => {
+    const client = await raw();
+
+    client.send(...messages());
+    const told = summary(await client.rest());
+
+    expect(told.at(-1)).toBe("ErrorResponse 0A000");
+    expect(["", "\\||| current_user, 1) --"]).toContain(await stored());
+  });
+
+  it("leaves the client's unnamed statement as it is", async () => {
+    const client = await raw();
+
+    client.send(
+      ...[parse("", "INSERT INTO h13 VALUES ('x', 'y')"), bind("", ""), execute("")],
+      ...[parse("s", "SELECT '\\'"), bind("", ""), execute(""), encodeSync],
+    );
+    await batches(client, 1);
+    client.destroy();
+
+    expect(await stored()).toBe("x|y\nx|y");
   });
 });
 

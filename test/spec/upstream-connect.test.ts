@@ -204,6 +204,14 @@ describe.each(POSTGRES_VERSIONS)("a connection to PostgreSQL %i", (version) => {
       async () => plain({ user: "by_cleartext", password: new Secret("pencil") }),
     ],
     ["a database that does not exist", "database_missing", async () => plain({ database: "nowhere" })],
+    [
+      "a database of another encoding",
+      "encoding",
+      async () => {
+        await server.psql("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+        return plain({ database: "latin" });
+      },
+    ],
   ] as const)("is refused for %s, and says which reason: %s", async (_why, reason, target) => {
     const attempt = connectUpstream(await target(), new Map(), NEVER);
 

@@ -60,7 +60,11 @@ const status =
   (name: string, value: string) =>
   (writer: MessageWriter): void =>
     encodeParameterStatus(writer, { name, value });
-const settings = [status("client_encoding", "UTF8"), status("standard_conforming_strings", "on")] as const;
+const settings = [
+  status("server_encoding", "UTF8"),
+  status("client_encoding", "UTF8"),
+  status("standard_conforming_strings", "on"),
+] as const;
 const version = (value: string) => status("server_version", value);
 const fatal =
   (code: string, message: string) =>

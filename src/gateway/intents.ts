@@ -1,0 +1,62 @@
+/** Puts on record what was decided of a statement, before the gate lets it through or the client hears of its refusal. */
+
+import type { GatewayError } from "../base/errors.ts";
+import { type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
+import type { Gate } from "./gate.ts";
+import { commitment } from "./journal.ts";
+import type { WireLink } from "./wire-link.ts";
+
+/** Fingerprint of a text that was not read. */
+const UNREAD = "0000000000000000";
+
+/** What a permitted statement is recorded with. */
+export interface Permitted {
+  readonly statement: PreparedStatement;
+  /** Commitment to what it is bound to; null: no parameters. */
+  readonly parameters: string | null;
+  /** What a name in it stands for: EXECUTE, FETCH, MOVE. */
+  readonly behind: StatementRecord | null;
+  /** It may change data: its intent is on disk before it is forwarded. */
+  readonly durable: boolean;
+  /** What is added to the position of an error in it, in characters. */
+  readonly positionShift: number;
+}
+
+export class Intents {
+  readonly #link: WireLink;
+  readonly #gate: Gate;
+
+  constructor(link: WireLink, gate: Gate) {
+    this.#link = link;
+    this.#gate = gate;
+  }
+
+  /** It runs as soon as its intent is on record. */
+  permit({ statement, parameters, behind, durable, positionShift }: Permitted): StatementRun {
+    const { journal, clock, metrics } = this.#link.parts;
+    const statementClass = statement.parsed?.class ?? "unknown";
+    const sessionSeq = journal.next;
+    this.#gate.require(journal.decided(statement, statementClass, parameters, null, behind), durable);
+    metrics.decided(statementClass, "permitted");
+    this.#link.running++;
+    this.#link.lastExecuteBatch = this.#link.batch;
+    return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), positionShift);
+  }
+
+  /** It was read and may not run. */
+  refuse(statement: PreparedStatement, parameters: string | null, error: GatewayError): void {
+    const { journal, metrics } = this.#link.parts;
+    const statementClass = statement.parsed?.class ?? "unknown";
+    // Code and message never repeat the text.
+    const reason = `${error.sqlstate} ${error.code}`;
+    this.#gate.require(journal.decided(statement, statementClass, parameters, reason), false);
+    metrics.decided(statementClass, "refused");
+  }
+
+  /** It could not be read. */
+  refuseText(text: Uint8Array, error: GatewayError): void {
+    const { salt } = this.#link.parts.journal.facts;
+    const record = { commitment: commitment(salt, "sql", text), fingerprint: UNREAD };
+    this.refuse({ name: "", parsed: null, record }, null, error);
+  }
+}
