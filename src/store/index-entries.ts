@@ -243,12 +243,24 @@ function newSession(
   };
 }
 
+/** Outcomes of statements that are new in `rows` go in with them: to update a row costs more than to write it. */
+function merged({ statements, outcomes }: IndexRows): Pick<IndexRows, "statements" | "outcomes"> {
+  const key = ({ sessionId, seq }: { sessionId: string; seq: number }): string => `${seq} ${sessionId}`;
+  const known = new Set(statements.map(key));
+  const byStatement = new Map(outcomes.map((outcome) => [key(outcome), outcome]));
+  return {
+    statements: statements.map((statement) => ({ ...statement, ...byStatement.get(key(statement)) })),
+    outcomes: outcomes.filter((outcome) => !known.has(key(outcome))),
+  };
+}
+
 /** Writes `rows` by a handful of statements, whatever their number. Writing the same rows again changes nothing. */
 export async function writeRows(q: Queryable, rows: IndexRows): Promise<void> {
   for (const sign of rows.gateways) await noteGateway(q, sign);
   await insertSessions(q, rows.sessions);
-  await insertStatements(q, rows.statements);
-  await finishStatements(q, rows.outcomes);
+  const { statements, outcomes } = merged(rows);
+  await insertStatements(q, statements);
+  await finishStatements(q, outcomes);
   await settleStatements(q, rows.fates);
   await closeSessions(q, rows.closes);
 }

@@ -28,15 +28,23 @@ const Statement = z.object({
  */
 export type Statement = Readonly<z.infer<typeof Statement>>;
 
+type OutcomeMembers =
+  | "finishedAt"
+  | "outcome"
+  | "sqlstate"
+  | "rowsReturned"
+  | "rowsAffected"
+  | "bytes"
+  | "durationMs";
+
+/** With its outcome where that is known already: most are finished within the run of entries that holds their intent. */
 export type NewStatement = Pick<
   Statement,
   "sessionId" | "seq" | "instance" | "logIndex" | "decidedAt" | "class" | "verdict" | "fingerprint"
->;
+> &
+  Partial<Pick<Statement, OutcomeMembers>>;
 
-export type StatementOutcome = Pick<
-  Statement,
-  "sessionId" | "seq" | "finishedAt" | "outcome" | "sqlstate" | "rowsReturned" | "rowsAffected" | "bytes" | "durationMs"
->;
+export type StatementOutcome = Pick<Statement, "sessionId" | "seq" | OutcomeMembers>;
 
 /** The fate of the transaction that the statements of `sessionId` from `first` to `last`, both included, ran in. */
 export interface TransactionFate {
@@ -49,11 +57,17 @@ export interface TransactionFate {
 export async function insertStatements(q: Queryable, statements: readonly NewStatement[]): Promise<void> {
   if (statements.length === 0) return;
   await q.query(
-    `INSERT INTO postern.statements (session_id, seq, instance, log_index, decided_at, class, verdict, fingerprint)
-     SELECT r."sessionId", r.seq, r.instance, r."logIndex", r."decidedAt", r.class, r.verdict, r.fingerprint
+    `INSERT INTO postern.statements (session_id, seq, instance, log_index, decided_at, class, verdict, fingerprint,
+       finished_at, outcome, sqlstate, rows_returned, rows_affected, bytes, duration_ms)
+     SELECT r."sessionId", r.seq, r.instance, r."logIndex", r."decidedAt", r.class, r.verdict, r.fingerprint,
+       r."finishedAt", r.outcome, r.sqlstate, r."rowsReturned", r."rowsAffected", r.bytes, r."durationMs"
      FROM json_to_recordset($1::json) AS r("sessionId" text, seq bigint, instance text, "logIndex" bigint,
-       "decidedAt" timestamptz, class text, verdict text, fingerprint text)
-     ON CONFLICT (session_id, seq) DO NOTHING`,
+       "decidedAt" timestamptz, class text, verdict text, fingerprint text, "finishedAt" timestamptz, outcome text,
+       sqlstate text, "rowsReturned" bigint, "rowsAffected" bigint, bytes bigint, "durationMs" double precision)
+     ON CONFLICT (session_id, seq) DO UPDATE SET finished_at = excluded.finished_at, outcome = excluded.outcome,
+       sqlstate = excluded.sqlstate, rows_returned = excluded.rows_returned, rows_affected = excluded.rows_affected,
+       bytes = excluded.bytes, duration_ms = excluded.duration_ms
+       WHERE excluded.finished_at IS NOT NULL`,
     [asRecordset(statements)],
   );
 }
