@@ -337,7 +337,11 @@ function inverse(
 ): Map<number, number[]> {
   const found = new Map<number, number[]>();
   for (const relation of relations) {
-    for (const oid of towards(relation)) found.set(oid, [...(found.get(oid) ?? []), relation.oid]);
+    for (const oid of towards(relation)) {
+      const group = found.get(oid);
+      if (group === undefined) found.set(oid, [relation.oid]);
+      else group.push(relation.oid);
+    }
   }
   return found;
 }

@@ -1,0 +1,233 @@
+/**
+ * Loads the catalog of one database as one role sees it: one transaction, one round trip, one snapshot, with the epoch of that
+ * snapshot. What the server's own functions add (signatures, definitions) may be newer by a moment: the epoch then moves on too.
+ */
+
+import {
+  Catalog,
+  type CatalogColumn,
+  type CatalogFunction,
+  type CatalogOperator,
+  type CatalogRelation,
+  type CatalogSchema,
+  type CatalogType,
+  type RelationKind,
+} from "../analysis/catalog.ts";
+import { GatewayError } from "../base/errors.ts";
+import { type DomainCheckRow, domainChecks } from "./catalog-checks.ts";
+import type { CatalogConnection, CatalogRow, CatalogStatement } from "./catalog-connection.ts";
+import { type Epoch, epochOf } from "./catalog-epoch.ts";
+import { bodyHashes } from "./catalog-hashes.ts";
+import * as sql from "./catalog-queries.ts";
+import { RowReader } from "./catalog-rows.ts";
+import { inheritTriggers, type Triggers } from "./catalog-triggers.ts";
+
+const RELATION_KINDS: readonly RelationKind[] = ["r", "p", "v", "m", "f", "S", "c", "t", "i", "I"];
+/** What came with the server has a lower OID (access/transam.h, FirstNormalObjectId). */
+const FIRST_NORMAL_OID = 16_384;
+
+/** A catalog, and where its epoch was read. */
+export interface LoadedCatalog {
+  readonly catalog: Catalog;
+  readonly epoch: Epoch;
+}
+
+/** @param database its name in the configuration. @throws {GatewayError} UPSTREAM_UNAVAILABLE, UPSTREAM_UNSUPPORTED */
+export async function loadCatalog(connection: CatalogConnection, database: string): Promise<LoadedCatalog> {
+  const rows = new CatalogRows();
+  await connection.query(rows.statements());
+  return rows.finish(database, connection.serverVersion);
+}
+
+/** Takes the rows of one load as they come, and puts them together: names for OIDs, children to parents. */
+class CatalogRows {
+  #epoch: Epoch | undefined;
+  #role = "";
+  readonly #schemas: CatalogSchema[] = [];
+  readonly #schemaNames = new Map<number, string>();
+  readonly #parents = new Map<number, number[]>();
+  readonly #viewOf = new Map<number, number[]>();
+  readonly #partOf = new Map<number, number>();
+  readonly #triggers = new Map<number, Triggers>();
+  readonly #rules = new Set<number>();
+  readonly #columns = new Map<number, CatalogColumn[]>();
+  readonly #relations: CatalogRelation[] = [];
+  readonly #functions: CatalogFunction[] = [];
+  readonly #aggregates = new Map<number, { readonly definition: string; readonly support: readonly number[] }>();
+  readonly #operators: CatalogOperator[] = [];
+  readonly #ranges = new Map<number, number>();
+  readonly #checks: DomainCheckRow[] = [];
+  readonly #types: (CatalogType & { readonly array: number })[] = [];
+
+  statements(): CatalogStatement[] {
+    const take = (text: string, row: (r: RowReader) => void): CatalogStatement => ({
+      sql: text,
+      row: (values: CatalogRow) => row(new RowReader(values)),
+    });
+    return [
+      ...sql.BEGIN.map((text) => ({ sql: text })),
+      take(sql.epochQuery(null), (r) => {
+        this.#epoch = epochOf(r.text(), r.text());
+      }),
+      take(sql.SESSION, (r) => {
+        this.#role = r.text();
+      }),
+      take(sql.SCHEMAS, (r) => this.#schema(r)),
+      take(sql.INHERITS, (r) => push(this.#parents, r.number(), r.number())),
+      take(sql.TRIGGERS, (r) => this.#triggers.set(r.number(), { any: true, users: r.boolean() })),
+      take(sql.RULES, (r) => this.#rules.add(r.number())),
+      take(sql.VIEWS, (r) => push(this.#viewOf, r.number(), r.number())),
+      take(sql.INDEXES, (r) => this.#partOf.set(r.number(), r.number())),
+      take(sql.COLUMNS, (r) => push(this.#columns, r.number(), columnOf(r))),
+      take(sql.RELATIONS, (r) => this.#relation(r)),
+      take(sql.FUNCTIONS, (r) => this.#function(r)),
+      take(sql.AGGREGATES, (r) => this.#aggregates.set(r.number(), { definition: r.text(), support: r.numbers() })),
+      take(sql.OPERATORS, (r) => this.#operator(r)),
+      take(sql.RANGES, (r) => this.#range(r)),
+      take(sql.CHECKS, (r) => {
+        this.#checks.push({ domain: r.number(), name: r.text(), definition: r.text(), tree: r.text() });
+      }),
+      take(sql.TYPES, (r) => this.#type(r)),
+      { sql: sql.COMMIT },
+    ];
+  }
+
+  finish(database: string, serverVersion: number): LoadedCatalog {
+    const epoch = this.#epoch;
+    if (epoch === undefined) throw new GatewayError("INTERNAL", "a catalog came without its epoch");
+    const catalog = new Catalog({
+      database,
+      serverVersion,
+      role: this.#role,
+      epoch: epoch.value,
+      schemas: this.#schemas,
+      relations: this.#finishedRelations(),
+      functions: bodyHashes(this.#functions, this.#aggregates),
+      operators: this.#operators,
+      types: this.#finishedTypes(),
+    });
+    return { catalog, epoch };
+  }
+
+  #schema(r: RowReader): void {
+    const schema = { oid: r.number(), name: r.text(), owner: r.text(), usable: r.boolean() };
+    this.#schemas.push(schema);
+    this.#schemaNames.set(schema.oid, schema.name);
+  }
+
+  #schemaName(oid: number): string {
+    const name = this.#schemaNames.get(oid);
+    if (name === undefined)
+      throw new GatewayError("INTERNAL", `the catalog names a schema ${oid} that it does not have`);
+    return name;
+  }
+
+  #relation(r: RowReader): void {
+    const oid = r.number();
+    this.#relations.push({
+      oid,
+      schema: this.#schemaName(r.number()),
+      name: r.text(),
+      kind: r.oneOf(RELATION_KINDS),
+      owner: r.text(),
+      rowSecurity: r.boolean(),
+      hasTriggers: false,
+      hasUserTriggers: false,
+      hasRules: this.#rules.has(oid),
+      parents: this.#parents.get(oid) ?? [],
+      columns: this.#columns.get(oid) ?? [],
+    });
+    const toast = r.number();
+    if (toast !== 0) this.#partOf.set(toast, oid);
+  }
+
+  #function(r: RowReader): void {
+    const oid = r.number();
+    const schema = this.#schemaName(r.number());
+    this.#functions.push({
+      oid,
+      schema,
+      name: r.text(),
+      arguments: r.textOrNull() ?? "", // dropped since the snapshot: the next load is without it
+      argumentTypes: r.numbers(),
+      returns: r.textOrNull() ?? "",
+      kind: r.oneOf(["f", "p", "a", "w"]),
+      volatility: r.oneOf(["i", "s", "v"]),
+      language: r.text(),
+      securityDefiner: r.boolean(),
+      leakProof: r.boolean(),
+      owner: r.text(),
+      hasDefaults: r.boolean(),
+      bodyHash: r.text(),
+      builtIn: oid < FIRST_NORMAL_OID && (schema === "pg_catalog" || schema === "information_schema"),
+    });
+  }
+
+  #operator(r: RowReader): void {
+    const operator = { oid: r.number(), schema: this.#schemaName(r.number()), name: r.text(), function: r.number() };
+    this.#operators.push(operator);
+  }
+
+  #range(r: RowReader): void {
+    const [range, multirange, bound] = [r.number(), r.number(), r.number()];
+    this.#ranges.set(range, bound).set(multirange, bound);
+  }
+
+  #type(r: RowReader): void {
+    const [oid, schema, name] = [r.number(), this.#schemaName(r.number()), r.text()];
+    const kind = r.oneOf(["b", "c", "d", "e", "p", "r", "m"]);
+    const [base, array, relation] = [r.number(), r.number(), r.number()];
+    this.#types.push({
+      oid,
+      schema,
+      name,
+      kind,
+      ...(base === 0 ? {} : { base }),
+      ...(relation === 0 ? {} : { relation }),
+      array,
+      hasChecks: false,
+      checks: [],
+      input: r.number(),
+      output: r.number(),
+      receive: r.number(),
+      send: r.number(),
+    });
+  }
+
+  #finishedRelations(): CatalogRelation[] {
+    const triggers = inheritTriggers(this.#triggers, this.#parents);
+    return this.#relations.map((relation) => {
+      const [partOf, viewOf] = [this.#partOf.get(relation.oid), this.#viewOf.get(relation.oid)];
+      const fired = triggers.get(relation.oid);
+      return {
+        ...relation,
+        hasTriggers: fired?.any ?? false,
+        hasUserTriggers: fired?.users ?? false,
+        ...(partOf === undefined ? {} : { partOf }),
+        ...(viewOf === undefined ? {} : { viewOf }),
+      };
+    });
+  }
+
+  #finishedTypes(): CatalogType[] {
+    const checks = domainChecks(this.#checks, this.#operators);
+    const elements = new Map(this.#ranges);
+    for (const { array, oid } of this.#types) if (array !== 0) elements.set(array, oid);
+    return this.#types.map(({ array: _, ...type }) => {
+      const [own, element] = [checks.get(type.oid) ?? [], elements.get(type.oid)];
+      return { ...type, hasChecks: own.length > 0, checks: own, ...(element === undefined ? {} : { element }) };
+    });
+  }
+}
+
+function columnOf(r: RowReader): CatalogColumn {
+  const [number, name, type, notNull] = [r.number(), r.text(), r.number(), r.boolean()];
+  const [generated, identity] = [r.oneOf(["", "s", "v"]), r.oneOf(["", "a", "d"])];
+  return { number, name, type, notNull, generated, identity, hasDefault: r.boolean() && generated === "" };
+}
+
+function push<T>(map: Map<number, T[]>, oid: number, value: T): void {
+  const values = map.get(oid);
+  if (values === undefined) map.set(oid, [value]);
+  else values.push(value);
+}

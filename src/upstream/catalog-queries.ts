@@ -1,0 +1,133 @@
+/**
+ * The SQL that reads the catalog, for 15 to 18 and an ordinary role. All names are qualified: a pooler may hand us a session in
+ * which someone made a temporary pg_class. Rows are read by catalog-load.ts, in the order of the columns here.
+ */
+
+/** Longest that the server may work on one statement of ours. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+/**
+ * One snapshot for all that follows, and settings of this transaction alone: an empty path, so that names come out qualified
+ * and operators are pg_catalog's.
+ */
+export const BEGIN = [
+  "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+  `SELECT pg_catalog.set_config('search_path', '', true),
+    pg_catalog.set_config('statement_timeout', '${STATEMENT_TIMEOUT_MS}', true),
+    pg_catalog.set_config('quote_all_identifiers', 'off', true),
+    pg_catalog.set_config('jit', 'off', true)`,
+] as const;
+
+export const COMMIT = "COMMIT";
+
+/** What {@link EPOCH} looks at. pg_attrdef and pg_auth_members are small, and say what generated columns and privileges are. */
+const WATCHED = [
+  "pg_class",
+  "pg_attribute",
+  "pg_attrdef",
+  "pg_proc",
+  "pg_aggregate",
+  "pg_rewrite",
+  "pg_type",
+  "pg_range",
+  "pg_operator",
+  "pg_constraint",
+  "pg_namespace",
+  "pg_inherits",
+  "pg_index",
+  "pg_trigger",
+  "pg_policy",
+  "pg_language",
+  "pg_auth_members",
+] as const;
+
+/**
+ * A row that was made, changed or dropped changes the set of (ctid, xmin), and so with the count and all but certainty the XOR
+ * of its 64-bit hashes. Frozen rows keep their xmin since 9.4; a rewrite by VACUUM FULL costs one load for nothing. Statistics
+ * are written in place and change neither.
+ */
+const FINGERPRINT = WATCHED.map(
+  (name) => `(SELECT pg_catalog.concat(pg_catalog.count(*), ':',
+      pg_catalog.bit_xor(pg_catalog.hashtidextended(ctid, xmin::pg_catalog.text::pg_catalog.int8)))
+    FROM pg_catalog.${name})`,
+).join(",\n    ");
+
+/** pg_authid is not an ordinary role's to read, and a view has no xmin. */
+const ROLE_NAMES = `(SELECT pg_catalog.bit_xor(pg_catalog.hashtextextended(rolname::pg_catalog.text, oid::pg_catalog.int8))
+    FROM pg_catalog.pg_roles)`;
+
+const EPOCH_TEXT = `pg_catalog.concat_ws('|', ${FINGERPRINT},
+    ${ROLE_NAMES})`;
+
+/** A snapshot as pg_current_snapshot prints it: xmin, xmax, what runs between. */
+const SNAPSHOT = /^\d+:\d+:[\d,]*$/;
+
+/**
+ * One row: the snapshot, and the epoch; null where the snapshot is `seen`. Two equal snapshots see the same rows, so that
+ * while nothing at all commits on the server no row of the catalog is read. Not in recovery: a standby's
+ * snapshot does not list what runs.
+ */
+export function epochQuery(seen: string | null): string {
+  const known = seen !== null && SNAPSHOT.test(seen) ? `'${seen}'` : "NULL";
+  return `SELECT s.t, CASE WHEN s.t = ${known} AND NOT pg_catalog.pg_is_in_recovery() THEN NULL ELSE ${EPOCH_TEXT} END
+    FROM (SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text AS t) AS s`;
+}
+
+export const SESSION = "SELECT current_user, pg_catalog.current_setting('server_version_num')";
+
+export const SCHEMAS = `SELECT oid, nspname, pg_catalog.pg_get_userbyid(nspowner),
+    pg_catalog.has_schema_privilege(oid, 'USAGE')
+  FROM pg_catalog.pg_namespace ORDER BY oid`;
+
+export const INHERITS = "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits ORDER BY inhrelid, inhseqno";
+
+export const TRIGGERS = `SELECT tgrelid, pg_catalog.bool_or(NOT tgisinternal)
+  FROM pg_catalog.pg_trigger WHERE tgenabled <> 'D' GROUP BY tgrelid`;
+
+export const RULES = `SELECT DISTINCT ev_class FROM pg_catalog.pg_rewrite
+  WHERE rulename <> '_RETURN' AND ev_enabled <> 'D'`;
+
+export const VIEWS = `SELECT DISTINCT r.ev_class, d.refobjid
+  FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
+    ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+  WHERE r.rulename = '_RETURN' AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refobjid <> r.ev_class AND d.deptype = 'n' ORDER BY 1, 2`;
+
+export const INDEXES = "SELECT indexrelid, indrelid FROM pg_catalog.pg_index";
+
+export const COLUMNS = `SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.attgenerated, a.attidentity,
+    a.atthasdef
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind NOT IN ('i', 'I', 't') ORDER BY a.attrelid, a.attnum`;
+
+export const RELATIONS = `SELECT oid, relnamespace, relname, relkind, pg_catalog.pg_get_userbyid(relowner), relrowsecurity,
+    reltoastrelid
+  FROM pg_catalog.pg_class ORDER BY oid`;
+
+/** json_build_array keeps the parts apart: no text in one of them can pass for the next. */
+export const FUNCTIONS = `SELECT p.oid, p.pronamespace, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
+    p.proargtypes, pg_catalog.pg_get_function_result(p.oid), p.prokind, p.provolatile, l.lanname, p.prosecdef,
+    p.proleakproof, pg_catalog.pg_get_userbyid(p.proowner), p.pronargdefaults > 0,
+    pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.json_build_array(p.prosrc, p.probin, p.proconfig,
+      p.prosqlbody::pg_catalog.text, l.lanname, p.prosecdef,
+      CASE WHEN p.prosecdef THEN pg_catalog.pg_get_userbyid(p.proowner) END)::pg_catalog.text, 'UTF8')), 'hex')
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang ORDER BY p.oid`;
+
+/** An aggregate's own prosrc says nothing: what it runs stands here. */
+export const AGGREGATES = `SELECT aggfnoid::pg_catalog.oid, a::pg_catalog.text,
+    pg_catalog.concat_ws(' ', aggtransfn::pg_catalog.oid, aggfinalfn::pg_catalog.oid, aggcombinefn::pg_catalog.oid,
+      aggserialfn::pg_catalog.oid, aggdeserialfn::pg_catalog.oid, aggmtransfn::pg_catalog.oid,
+      aggminvtransfn::pg_catalog.oid, aggmfinalfn::pg_catalog.oid)
+  FROM pg_catalog.pg_aggregate a WHERE aggfnoid::pg_catalog.oid >= 16384`;
+
+export const OPERATORS = `SELECT oid, oprnamespace, oprname, oprcode::pg_catalog.oid
+  FROM pg_catalog.pg_operator ORDER BY oid`;
+
+export const RANGES = "SELECT rngtypid, rngmultitypid, rngsubtype FROM pg_catalog.pg_range";
+
+export const CHECKS = `SELECT contypid, conname, pg_catalog.pg_get_constraintdef(oid), conbin::pg_catalog.text
+  FROM pg_catalog.pg_constraint WHERE contype = 'c' AND contypid <> 0 ORDER BY contypid, conname`;
+
+export const TYPES = `SELECT oid, typnamespace, typname, typtype, typbasetype, typarray, typrelid, typinput::pg_catalog.oid,
+    typoutput::pg_catalog.oid, typreceive::pg_catalog.oid, typsend::pg_catalog.oid
+  FROM pg_catalog.pg_type ORDER BY oid`;
