@@ -2,11 +2,13 @@
 
 import { analyzes, classify } from "./classify.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { innerQuery, type ParseText } from "./inner-query.ts";
 import { Lexer } from "./lexer.ts";
-import type { ExplainFacts, ParsedStatement, PreparedFacts } from "./parsed-statement.ts";
+import type { ExplainFacts, InnerQuery, ParsedStatement, PreparedFacts } from "./parsed-statement.ts";
 import { NO_FACTS, type SessionFacts, sessionFacts } from "./session-facts.ts";
 import { settingWrites } from "./setting-writes.ts";
-import { isNode, list, type Node, number, type TreeFacts, unwrap, walk } from "./tree.ts";
+import { isNode, list, type Node, number, type TreeFacts, typeText, unwrap, walk } from "./tree.ts";
+import { utilityTargets } from "./utility-targets.ts";
 
 /** Nodes in which $n is a parameter of Bind. Elsewhere it belongs to what is being defined, or is an error at run time. */
 const TAKES_PARAMETERS: ReadonlySet<string> = new Set([
@@ -23,7 +25,10 @@ const TAKES_PARAMETERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Nodes whose class, durability or parameters depend on what is inside them. */
-const WALKED: ReadonlySet<string> = new Set([...TAKES_PARAMETERS, "CopyStmt", "PrepareStmt"]);
+const WALKED: ReadonlySet<string> = new Set([...TAKES_PARAMETERS, "CopyStmt", "PrepareStmt", "ViewStmt"]);
+
+/** Nodes whose Parse has the server print its tree; SELECT INTO is none of them. */
+const OPTIMISABLE: ReadonlySet<string> = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]);
 
 const NOTHING_INSIDE: TreeFacts = {
   modifies: false,
@@ -33,8 +38,11 @@ const NOTHING_INSIDE: TreeFacts = {
   highestParameter: 0,
 };
 
-/** @param tree of the whole text, as libpg-query prints it. @throws {TypeError} where it is not of that shape. */
-export function describeStatements(source: Uint8Array, tree: unknown): readonly ParsedStatement[] {
+/**
+ * @param tree of the whole text, as libpg-query prints it. @param parse the same grammar, for queries inside statements.
+ * @throws {TypeError} where the tree is not of that shape.
+ */
+export function describeStatements(source: Uint8Array, tree: unknown, parse: ParseText): readonly ParsedStatement[] {
   if (!isNode(tree)) throw new TypeError("a parse result that is no object");
   const statements: ParsedStatement[] = [];
   let counted = 0;
@@ -44,7 +52,7 @@ export function describeStatements(source: Uint8Array, tree: unknown): readonly 
     const bounds = statementBounds(source, number(raw, "stmt_location"), number(raw, "stmt_len"));
     characters += countCharacters(source, counted, bounds.startByte);
     counted = bounds.startByte;
-    statements.push(describeStatement(source, raw["stmt"], bounds, characters));
+    statements.push(describeStatement(source, raw["stmt"], bounds, characters, parse));
   }
   return statements;
 }
@@ -80,6 +88,7 @@ function describeStatement(
   statement: unknown,
   bounds: Bounds,
   startCharacter: number,
+  parse: ParseText,
 ): ParsedStatement {
   const wrapped = unwrap(statement);
   if (wrapped === undefined) throw new TypeError("a statement without a node");
@@ -87,20 +96,72 @@ function describeStatement(
   const inside = WALKED.has(node) ? walk(statement) : NOTHING_INSIDE;
   const classification = classify(node, fields, inside);
   const writes = settingWrites(node, statement);
+  const optimisable = OPTIMISABLE.has(node) && !inside.into;
   const plain: ParsedStatement = {
     startByte: bounds.startByte,
     endByte: bounds.endByte,
     startCharacter,
     node,
     class: classification.class,
+    optimisable,
     durability: classification.durability,
     callsUnknownFunction: classification.callsUnknownFunction,
     parameterNumbers: TAKES_PARAMETERS.has(node) ? inside.highestParameter : 0,
     fingerprint: fingerprint(source, bounds.startByte, bounds.endByte),
     ...(writes.length === 0 ? {} : { settingWrites: writes }),
+    ...(optimisable ? {} : utilityFacts(source, node, fields, bounds, inside.into, parse)),
   };
   const facts = sessionFacts(node, fields);
   return facts === NO_FACTS ? plain : { ...plain, ...facts, ...factsInside(node, fields, facts) };
+}
+
+type UtilityFacts = Pick<ParsedStatement, "targets" | "inner" | "undecided">;
+
+/** What a statement without a tree of the server's is judged by. @param into SELECT INTO is in it. */
+function utilityFacts(
+  source: Uint8Array,
+  node: string,
+  fields: Node,
+  bounds: Bounds,
+  into: boolean,
+  parse: ParseText,
+): UtilityFacts {
+  if (into) return { undecided: "selectInto" };
+  const targets = utilityTargets(node, fields);
+  if (targets === undefined) return { undecided: "form" };
+  const by = queryBy(node, fields);
+  const query = by === undefined ? undefined : queryIn(fields);
+  if (by === undefined || query === undefined) return { targets };
+  const inner = innerQuery(source, bounds, query, by, parse);
+  if (inner === undefined) return { undecided: "inner" };
+  const types = list(fields, "argtypes");
+  return { targets, inner: types.length === 0 ? inner : { ...inner, parameterTypes: types.map(typeText) } };
+}
+
+function queryBy(node: string, fields: Node): InnerQuery["by"] | undefined {
+  switch (node) {
+    case "ExplainStmt":
+      return "explain";
+    case "DeclareCursorStmt":
+      return "declare";
+    case "CreateTableAsStmt":
+      return fields["objtype"] === "OBJECT_MATVIEW" ? "matview" : "ctas";
+    case "ViewStmt":
+      return "view";
+    case "PrepareStmt":
+      return "prepare";
+    case "CopyStmt":
+      return "copy";
+    default:
+      return undefined;
+  }
+}
+
+/** The query at the bottom of EXPLAIN CREATE TABLE AS and the like, wrapped; undefined for EXECUTE, REFRESH and a COPY without one. */
+function queryIn(fields: Node): unknown {
+  const query = unwrap(fields["query"]);
+  if (query === undefined) return undefined;
+  return OPTIMISABLE.has(query.name) ? fields["query"] : queryIn(query.fields);
 }
 
 /** What takes a look at the statement inside this one. */

@@ -117,6 +117,53 @@ export interface SettingWrite {
   readonly value: string | null;
 }
 
+/** What a utility statement names, as it is written: utility-requests.ts finds out what that means. Names only, no literals. */
+export interface UtilityTarget {
+  readonly action: TargetAction;
+  /** "database": the database itself, or what belongs to no schema (a role, an extension, a server). "other": of a schema, but neither relation, function nor type. */
+  readonly object: "relation" | "function" | "schema" | "database" | "type" | "other";
+  /** [name] or [schema, name], folded as the grammar does; of a schema [name]; empty for the database. `pg_temp` stands for TEMPORARY. */
+  readonly name: readonly string[];
+  /** Where the statement lists some. */
+  readonly columns?: readonly string[];
+  /** What it is in words: "table", "role". {@link TARGET_KINDS} mean something beside that. */
+  readonly kind: string;
+}
+
+/** `select` is LIKE's, which copies what a table is made of. */
+export type TargetAction =
+  | "select"
+  | "copyOut"
+  | "truncate"
+  | "copyIn"
+  | "create"
+  | "alter"
+  | "drop"
+  | "grant"
+  | "comment"
+  | "call"
+  | "lock"
+  | "set"
+  | "listen"
+  | "notify"
+  | "maintain";
+
+/**
+ * Kinds that change what a target means. `replaced`: OR REPLACE, nothing where there is none yet. `onTable`: made on a relation that
+ * is there. `expression`: a function or a type's cast in an expression that no query tree shows.
+ */
+export const TARGET_KINDS = { replaced: "replaced", onTable: "on table", expression: "expression" } as const;
+
+/** The query inside a statement: bytes of the whole text that, parsed alone, are that query and nothing else. */
+export interface InnerQuery {
+  readonly startByte: number;
+  readonly endByte: number;
+  /** Of the outermost statement: EXPLAIN CREATE TABLE AS is "explain". */
+  readonly by: "explain" | "declare" | "ctas" | "copy" | "view" | "matview" | "prepare";
+  /** Of PREPARE with types, as SQL writes them. */
+  readonly parameterTypes?: readonly string[];
+}
+
 export interface ParsedStatement {
   /** First byte of the statement itself: white space, comments and semicolons before it are left out. */
   readonly startByte: number;
@@ -127,6 +174,8 @@ export interface ParsedStatement {
   /** Node name of PostgreSQL's raw parse tree, such as "SelectStmt". */
   readonly node: string;
   readonly class: StatementClass;
+  /** SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE, but no SELECT INTO: its Parse has the server print its tree. */
+  readonly optimisable: boolean;
   readonly durability: Durability;
   /** Calls a function outside the list of known-pure ones, so that durability "write" is a precaution (see pure-functions.ts). */
   readonly callsUnknownFunction: boolean;
@@ -139,6 +188,14 @@ export interface ParsedStatement {
   readonly explain?: ExplainFacts;
   /** Absent where there is none. */
   readonly settingWrites?: readonly SettingWrite[];
+  /** Of every statement that is not optimisable, empty where it needs no permit. Absent where `undecided` says why. */
+  readonly targets?: readonly UtilityTarget[];
+  readonly inner?: InnerQuery;
+  /**
+   * Why it cannot be judged. selectInto: what it reads has no text of its own · inner: the query inside was not found, or is
+   * another alone · form: a node, or a form of one, that utility-targets.ts does not know.
+   */
+  readonly undecided?: "selectInto" | "inner" | "form";
   /** Of LISTEN, UNLISTEN (absent for UNLISTEN *) and NOTIFY. */
   readonly channel?: string;
   /** Highest $n that Bind must give; 0 for none. $n inside PREPARE or a function body is not Bind's and is not counted. */

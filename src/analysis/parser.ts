@@ -119,5 +119,6 @@ export class Parser {
 export function parseChecked(grammar: Grammar, text: Uint8Array): ParseOutcome {
   if (text.length === 0) return { ok: true, statements: [] }; // for which 15 to 17 give no tree at all
   const outcome = grammar.parse(text);
-  return outcome.ok ? { ok: true, statements: describeStatements(text, outcome.tree) } : outcome;
+  if (!outcome.ok) return outcome;
+  return { ok: true, statements: describeStatements(text, outcome.tree, (part) => grammar.parse(part)) };
 }

@@ -62,6 +62,13 @@ function plainConstant(fields: Node): string | undefined {
   return undefined;
 }
 
+/** A TypeName as SQL writes it, without modifiers: `"pg_catalog"."int4"`, `"My type"[]`. */
+export function typeText(value: unknown): string {
+  const fields = unwrap(value)?.fields ?? {};
+  const names = list(fields, "names").map((part) => `"${(constantText(part) ?? "").replaceAll('"', '""')}"`);
+  return names.join(".") + "[]".repeat(list(fields, "arrayBounds").length);
+}
+
 /** `name = value` of a list of DefElem: options of BEGIN, COPY, EXPLAIN. The last one of a name stands; without a value: "". */
 export function definitions(elements: readonly unknown[]): Map<string, string> {
   const found = new Map<string, string>();

@@ -1,0 +1,249 @@
+/**
+ * From what a utility statement names to what policy is asked: names are looked up in the catalog, along the session's search path. A
+ * name that is not found is asked for at the level above it, so that nothing is permitted by not being known. Decides nothing that
+ * policy may decide.
+ */
+
+import { GatewayError } from "../base/errors.ts";
+import type { Catalog, CatalogFunction, CatalogRelation } from "./catalog.ts";
+import { FunctionRules } from "./functions.ts";
+import { type ParsedStatement, TARGET_KINDS, type UtilityTarget } from "./parsed-statement.ts";
+import type { PolicyRequest, PolicyResource } from "./requests.ts";
+import { deniedRelation } from "./system-relations.ts";
+
+/** What names are looked up with. */
+interface Scope {
+  readonly statement: ParsedStatement;
+  readonly catalog: Catalog;
+  readonly searchPath: readonly string[];
+  readonly database: string;
+  /** Undefined: those that came with the server are judged, all others are asked of policy. */
+  readonly rules: FunctionRules | undefined;
+}
+
+/**
+ * Requests beside those of the query inside; none for a statement whose own tree tells (`optimisable`), nor for one of the session.
+ * Overloads of a function are not told apart: one request for each.
+ *
+ * @param searchPath schemas in their order, as current_schemas(true) gives them. @param rules the operator's, if user functions are to be judged by them.
+ * @throws {GatewayError} CANNOT_JUDGE for a statement that is not known well enough, STATEMENT_DENIED for what no policy may permit.
+ */
+export function utilityRequests(
+  statement: ParsedStatement,
+  catalog: Catalog,
+  searchPath: readonly string[],
+  database: string,
+  rules?: FunctionRules,
+): readonly PolicyRequest[] {
+  if (statement.optimisable) return [];
+  const { targets } = statement;
+  if (targets === undefined) throw undecided(statement);
+  const scope: Scope = { statement, catalog, searchPath, database, rules };
+  const requests = targets.flatMap((target) => requestsOf(target, scope));
+  // By SET the target itself says it.
+  const settings = (statement.settingWrites ?? []).filter(({ by }) => by === "clause");
+  for (const { name } of settings)
+    requests.push({ ...onDatabase("set", scope), ...(name === null ? {} : { setting: name }) });
+  return requests.length < 2 ? requests : unique(requests);
+}
+
+function undecided({ undecided: why, node }: ParsedStatement): GatewayError {
+  if (why === "selectInto") {
+    return new GatewayError("CANNOT_JUDGE", "SELECT INTO cannot be judged", { hint: "Use CREATE TABLE … AS SELECT …" });
+  }
+  if (why === "inner") {
+    return new GatewayError("CANNOT_JUDGE", "the query inside the statement cannot be told from its text", {
+      detail: `Statement: ${node}.`,
+      hint:
+        node === "ViewStmt" ? "Use CREATE VIEW … AS WITH RECURSIVE …" : "Write the query plainly, or send it alone.",
+    });
+  }
+  return new GatewayError("CANNOT_JUDGE", "this form of the statement cannot be judged", {
+    detail: `Statement: ${node}.`,
+    hint: node === "CreateSchemaStmt" ? "Create the schema first, then what is in it." : "Use a plainer form of it.",
+  });
+}
+
+/** By what they say, not by which they are. */
+function unique(requests: readonly PolicyRequest[]): readonly PolicyRequest[] {
+  return [...new Map(requests.map((request) => [JSON.stringify(request), request])).values()];
+}
+
+function requestsOf(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
+  const { action, object, kind } = target;
+  if (object === "database") return [ofDatabase(target, scope)];
+  if (object === "schema") return [onSchema(action, target.name[0], scope)];
+  if (kind === TARGET_KINDS.expression) return ofExpression(target, scope);
+  if (kind === TARGET_KINDS.replaced) return ofReplaced(target, scope);
+  if (action === "create" && kind !== TARGET_KINDS.onTable) return [ofCreated(target, scope)];
+  if (object === "relation") return ofRelation(target, scope);
+  if (object === "function") return ofFunctions(target, scope);
+  return [ofNamed(target, scope)];
+}
+
+function onDatabase(action: PolicyRequest["action"], { database }: Scope): PolicyRequest {
+  return { action, resource: { kind: "database", database } };
+}
+
+function ofDatabase({ action }: UtilityTarget, scope: Scope): PolicyRequest {
+  const request = onDatabase(action, scope);
+  const { setting, channel } = scope.statement;
+  if (action === "set") return setting?.name === undefined ? request : { ...request, setting: setting.name };
+  if (action !== "listen" && action !== "notify") return request;
+  return channel === undefined ? request : { ...request, channel };
+}
+
+/** A schema that is not there is asked for as part of the database. */
+function onSchema(action: UtilityTarget["action"], name: string | undefined, scope: Scope): PolicyRequest {
+  if (name === undefined) return onDatabase(action, scope);
+  if (scope.catalog.isBuiltIn(name) && CHANGES.has(action)) throw systemObject(name);
+  const known = isTemporary(name) || scope.catalog.schema(name) !== undefined;
+  if (!known) return onDatabase(action, scope);
+  return { action, resource: { kind: "schema", database: scope.database, schema: name } };
+}
+
+/** `pg_temp`, and the name that it has for a session. */
+function isTemporary(schema: string): boolean {
+  return /^pg_temp(_\d+)?$/.test(schema);
+}
+
+/** In the schema that it names, or where the server would put it: the first of the path that is not there of itself. */
+function ofCreated({ action, name }: UtilityTarget, scope: Scope): PolicyRequest {
+  return onSchema(action, creationSchema(name, scope), scope);
+}
+
+function creationSchema(name: readonly string[], { searchPath, catalog }: Scope): string | undefined {
+  if (name.length > 1) return name[0];
+  return catalog.effectivePath(searchPath).find((schema) => schema !== "pg_catalog" && !isTemporary(schema));
+}
+
+function ofReplaced(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
+  const schema = creationSchema(target.name, scope);
+  const name = target.name.at(-1);
+  if (schema === undefined || name === undefined) return [];
+  if (target.object === "relation") {
+    const found = scope.catalog.relationByName(schema, name);
+    return found === undefined ? [] : [onRelation(target, found, scope)];
+  }
+  if (target.object !== "function") return [];
+  return scope.catalog.functionsByName(schema, name).map((found) => onFunction("alter", found, scope));
+}
+
+/** Actions by which something is no longer what it was. */
+const CHANGES: ReadonlySet<string> = new Set(["truncate", "copyIn", "create", "alter", "drop", "grant", "comment"]);
+
+function ofRelation(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
+  const { action, name } = target;
+  const [schema] = name;
+  // Which of a session's temporary relations there are, the catalog does not know: all are in their schema.
+  if (name.length > 1 && schema !== undefined && isTemporary(schema)) return [onSchema(action, schema, scope)];
+  const found = scope.catalog.resolveRelation(name, scope.searchPath);
+  if (found === undefined) return [onDatabase(action, scope)];
+  if (!scope.catalog.isBuiltIn(found.schema)) return [onRelation(target, found, scope)];
+  const full = `${found.schema}.${found.name}`;
+  if (CHANGES.has(action)) throw systemObject(full);
+  if (action !== "copyOut" && action !== "select") return [onRelation(target, found, scope)];
+  const why = deniedRelation(found.schema, found.name);
+  if (why === null) return []; // free to read, as by SELECT
+  throw new GatewayError("STATEMENT_DENIED", `${full} cannot be read through Postern`, {
+    detail: `Why: ${why}.`,
+    hint: "Leave it out.",
+  });
+}
+
+function systemObject(name: string): GatewayError {
+  return new GatewayError("STATEMENT_DENIED", `${name} cannot be changed through Postern`, {
+    detail: "Why: it is part of the server's own catalog.",
+    hint: "Leave it out.",
+  });
+}
+
+function onRelation({ action, columns }: UtilityTarget, found: CatalogRelation, scope: Scope): PolicyRequest {
+  const { schema, name, kind } = found;
+  const resource = { kind: "table", database: scope.database, schema, name, relationKind: kind } as const;
+  return { action, resource, ...(columns === undefined ? {} : { columns }) };
+}
+
+function ofFunctions(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
+  const { action } = target;
+  const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
+  if (found.length === 0) return [onDatabase(action, scope)];
+  return found.map((candidate) => {
+    if (action === "call") refuseDenied(candidate, scope);
+    else if (CHANGES.has(action) && candidate.builtIn) throw systemObject(`${candidate.schema}.${candidate.name}`);
+    return onFunction(action, candidate, scope);
+  });
+}
+
+function onFunction(action: UtilityTarget["action"], found: CatalogFunction, { database }: Scope): PolicyRequest {
+  const { schema, name } = found;
+  const signature = `${name}(${found.arguments})`;
+  return { action, resource: { kind: "function", database, schema, name, signature } };
+}
+
+/** Of a type or another object of a schema. What has no catalog of its own here is as good as its schema, if it names one. */
+function ofNamed({ action, object, name }: UtilityTarget, scope: Scope): PolicyRequest {
+  if (name.length > 1) return onSchema(action, name[0], scope);
+  const [bare] = name;
+  if (object !== "type" || bare === undefined) return onDatabase(action, scope);
+  return onSchema(action, schemaOfType(bare, scope), scope);
+}
+
+function schemaOfType(name: string, { catalog, searchPath }: Scope): string | undefined {
+  return catalog.effectivePath(searchPath).find((schema) => catalog.typeByName(schema, name) !== undefined);
+}
+
+/** What runs in the statement's own expressions: free functions are, others need `call`. */
+function ofExpression(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
+  if (target.object === "type") return ofCast(target, scope);
+  const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
+  if (found.length === 0) return [onDatabase("call", scope)];
+  return found
+    .filter((candidate) => refuseDenied(candidate, scope) !== "free")
+    .map((candidate) => onFunction("call", candidate, scope));
+}
+
+function ofCast({ name }: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
+  const { catalog } = scope;
+  const schema = name.length > 1 ? name[0] : schemaOfType(name[0] ?? "", scope);
+  const type = schema === undefined ? undefined : catalog.typeByName(schema, name.at(-1) ?? "");
+  if (type === undefined) return [onDatabase("call", scope)];
+  const verdict = (scope.rules ?? builtInRules(catalog)).judgeType(type.oid);
+  if (verdict.kind === "free") return [];
+  if (verdict.kind === "denied" && scope.rules !== undefined)
+    throw deniedCall(`type ${type.schema}.${type.name}`, verdict.why);
+  const resource: PolicyResource = {
+    kind: "function",
+    database: scope.database,
+    schema: type.schema,
+    name: type.name,
+    signature: type.name,
+  };
+  return [{ action: "call", resource }];
+}
+
+/** @returns whether it is free. @throws {GatewayError} where nobody may call it. */
+function refuseDenied(found: CatalogFunction, { catalog, rules }: Scope): "free" | "call" {
+  if (rules === undefined && !found.builtIn) return "call";
+  const verdict = (rules ?? builtInRules(catalog)).judge(found.oid);
+  if (verdict.kind === "denied")
+    throw deniedCall(`function ${found.schema}.${found.name}(${found.arguments})`, verdict.why);
+  return verdict.kind;
+}
+
+function deniedCall(what: string, why: string): GatewayError {
+  return new GatewayError("STATEMENT_DENIED", `${what} cannot be used through Postern`, {
+    detail: `Why: ${why}.`,
+    hint: "Leave it out, or have the operator list it in the policy folder's functions.yaml where that is possible.",
+  });
+}
+
+const BUILT_IN_RULES = new WeakMap<Catalog, FunctionRules>();
+
+function builtInRules(catalog: Catalog): FunctionRules {
+  const known = BUILT_IN_RULES.get(catalog);
+  if (known !== undefined) return known;
+  const rules = new FunctionRules(catalog, []);
+  BUILT_IN_RULES.set(catalog, rules);
+  return rules;
+}
