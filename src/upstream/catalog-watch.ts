@@ -56,6 +56,9 @@ export class CatalogWatch {
   #failures = 0;
   #askedMs: number;
   #lookedMs = 0;
+  /** How long the last look took, without a load. */
+  #lookMs = 0;
+  /** No load before, by the timer. */
   #loadableMs = 0;
 
   private constructor(options: CatalogWatchOptions) {
@@ -88,6 +91,11 @@ export class CatalogWatch {
   get state(): CatalogState {
     const old = this.#now() - this.#lookedMs > STALE_POLLS * this.#pollMs;
     return this.#state === "current" && old ? "behind" : this.#state;
+  }
+
+  /** It looks by itself: someone has asked within the last minute. */
+  get watching(): boolean {
+    return this.#timer !== undefined;
   }
 
   /** What is at hand may be older than a few polls. */
@@ -186,14 +194,15 @@ export class CatalogWatch {
     signal.throwIfAborted();
     const known = this.#catalog;
     if (known !== undefined) {
+      const startedMs = this.#now();
       this.#epoch = await readEpoch(connection, this.#epoch);
+      this.#lookMs = this.#now() - startedMs;
       if (this.#epoch.value === known.epoch) return this.#is("current", known);
       if (!mustLoad && this.#now() < this.#loadableMs) return this.#is("behind", known);
     }
-    const startedMs = this.#now();
+    const loadingMs = this.#now();
     const loaded = await loadCatalog(connection, this.#options.target.name);
-    const endedMs = this.#now();
-    this.#loadableMs = endedMs + (endedMs - startedMs) * (LOAD_SHARE - 1);
+    this.#loadableMs = this.#now() + (this.#now() - loadingMs) * (LOAD_SHARE - 1);
     return this.#takeOver(loaded);
   }
 
@@ -230,11 +239,10 @@ export class CatalogWatch {
       this.#timer = undefined; // `current` starts it again
       return;
     }
-    const startedMs = this.#now();
     await this.poll();
     if (this.#state === "closed") return;
     const backedOffMs = Math.min(this.#pollMs * 2 ** Math.min(this.#failures, 10), LONGEST_BACK_OFF_MS);
-    this.#schedule(Math.max(this.#pollMs, backedOffMs, (this.#now() - startedMs) * (LOOK_SHARE - 1)));
+    this.#schedule(Math.max(this.#pollMs, backedOffMs, this.#lookMs * (LOOK_SHARE - 1)));
   }
 
   #log(level: "info" | "warn", message: string, error?: unknown): void {
