@@ -1,6 +1,6 @@
 /** Statements with a query inside: EXPLAIN of each, cursors, prepared statements, tables and views made of a query. */
 
-import { deny, type PolicyCase, permit } from "./policy-case.ts";
+import { deny, never, type PolicyCase, permit } from "./policy-case.ts";
 
 export const INNER_QUERIES: readonly PolicyCase[] = [
   // EXPLAIN asks for what it explains, run or not: a plan shows rows' counts and constants.
@@ -32,7 +32,7 @@ export const INNER_QUERIES: readonly PolicyCase[] = [
   deny("EXPLAIN CREATE TABLE x AS SELECT * FROM hr.salaries", "create @public; select hr.salaries"),
   deny("EXPLAIN ANALYZE CREATE TABLE x AS SELECT * FROM orders", "create @public; select orders"),
   deny("EXPLAIN CREATE MATERIALIZED VIEW x AS SELECT * FROM orders", "create @public; select orders"),
-  deny("EXPLAIN SELECT id INTO x FROM orders", "create @public; select orders"),
+  never("EXPLAIN SELECT id INTO x FROM orders", "create @public; select orders"),
   deny("EXPLAIN DECLARE c CURSOR FOR SELECT * FROM hr.salaries", "select hr.salaries"),
   deny("EXPLAIN REFRESH MATERIALIZED VIEW daily_totals", null),
 
@@ -78,16 +78,16 @@ export const INNER_QUERIES: readonly PolicyCase[] = [
   deny("CREATE TABLE x AS EXECUTE p", null, { setup: ["PREPARE p AS SELECT * FROM orders"] }),
   deny("CREATE TEMP TABLE x AS SELECT * FROM orders", "create @pg_temp; select orders"),
   deny("CREATE UNLOGGED TABLE x AS VALUES (1)", "create @public"),
-  deny("SELECT * INTO x FROM orders", "create @public; select orders"),
-  deny("SELECT * INTO TEMP x FROM orders", "create @pg_temp; select orders"),
-  deny("SELECT * INTO x FROM hr.salaries", "create @public; select hr.salaries"),
-  deny("WITH a AS (SELECT 1 AS b) SELECT b INTO x FROM a", "create @public"),
+  never("SELECT * INTO x FROM orders", "create @public; select orders"),
+  never("SELECT * INTO TEMP x FROM orders", "create @pg_temp; select orders"),
+  never("SELECT * INTO x FROM hr.salaries", "create @public; select hr.salaries"),
+  never("WITH a AS (SELECT 1 AS b) SELECT b INTO x FROM a", "create @public"),
   deny("CREATE MATERIALIZED VIEW x AS SELECT * FROM orders", "create @public; select orders"),
   deny("CREATE MATERIALIZED VIEW hr.x AS SELECT * FROM hr.salaries WITH NO DATA", "create @hr; select hr.salaries"),
   deny("CREATE VIEW x AS SELECT * FROM orders", "create @public; select orders"),
   deny("CREATE OR REPLACE VIEW order_totals AS SELECT customer_id, sum(total) AS total FROM orders GROUP BY 1", null),
   deny("CREATE VIEW x WITH (security_invoker) AS SELECT * FROM hr.salaries", "create @public; select hr.salaries"),
-  deny("CREATE RECURSIVE VIEW x (i) AS SELECT 1 UNION ALL SELECT i + 1 FROM x WHERE i < 3", "create @public"),
+  never("CREATE RECURSIVE VIEW x (i) AS SELECT 1 UNION ALL SELECT i + 1 FROM x WHERE i < 3", "create @public"),
   deny("CREATE TEMP VIEW x AS SELECT * FROM orders", "create @pg_temp; select orders"),
   deny("REFRESH MATERIALIZED VIEW daily_totals", "maintain daily_totals"),
   deny("REFRESH MATERIALIZED VIEW CONCURRENTLY daily_totals", "maintain daily_totals", { error: "55000" }),
