@@ -13,7 +13,8 @@ export interface PolicyAnnotations {
   readonly expiresMs: number;
   readonly reason: string | undefined;
   readonly maxRows: number | undefined;
-  readonly inTransaction: "deny" | "hold" | undefined;
+  /** Of a hold inside an open transaction. */
+  readonly inTransaction: "deny" | "hold";
 }
 
 export interface AnnotationProblem {
@@ -82,11 +83,13 @@ function misplacedOnes(given: Readonly<Record<string, string | null>>, effect: "
     for (const name of ["approvers", "quorum", "expires"]) {
       if (name in given) say(name, `@${name} stands on a permit`, advice);
     }
+    const condition = "say so in the condition: when { !context.inTransaction }";
+    if ("inTransaction" in given) say("inTransaction", "@inTransaction stands on a permit", condition);
     return;
   }
   if ("maxRows" in given) say("maxRows", "@maxRows stands on a forbid", "put it on the permit whose rows it bounds");
   if ("approvers" in given) return;
-  for (const name of ["quorum", "expires"]) {
+  for (const name of ["quorum", "expires", "inTransaction"]) {
     if (name in given) say(name, `@${name} without @approvers`, 'name the groups that may approve: @approvers("dba")');
   }
 }
@@ -139,8 +142,8 @@ function readReason(text: string | undefined, say: Say): string | undefined {
   return undefined;
 }
 
-function readInTransaction(text: string | undefined, say: Say): "deny" | "hold" | undefined {
-  if (text === undefined || text === "deny" || text === "hold") return text;
-  say("inTransaction", "@inTransaction needs a known value", '"deny" or "hold"');
-  return undefined;
+function readInTransaction(text: string | undefined, say: Say): "deny" | "hold" {
+  if (text === "deny" || text === "hold") return text;
+  if (text !== undefined) say("inTransaction", "@inTransaction needs a known value", '"deny" or "hold"');
+  return "deny";
 }

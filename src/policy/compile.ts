@@ -15,6 +15,7 @@ import {
 } from "@cedar-policy/cedar-wasm/nodejs";
 import { readAnnotations } from "./annotations.ts";
 import type { Databases } from "./entities.ts";
+import { asksAboutLiteral } from "./literals.ts";
 import { mentionsOf } from "./mentions.ts";
 import type { PolicyInfo } from "./policy-info.ts";
 import { PolicySet } from "./policy-set.ts";
@@ -92,11 +93,19 @@ function compilePolicy(
       ...(hint === undefined ? {} : { hint }),
     });
   }
-  if (values.approvers.length > 0 && !mentionsOf([json]).has("approvedBy")) {
+  if (json.effect === "forbid" && values.approvers.length > 0 && !mentionsOf([json]).has("approvedBy")) {
     problems.push({
       ...{ severity: "error", file, ...place("approvers"), policy: id },
       message: "no approval would lift this hold: its condition does not ask for one",
       hint: `add: unless { context.approvedBy.contains("${values.approvers[0]}") }`,
+    });
+  }
+  if (asksAboutLiteral(json)) {
+    problems.push({
+      ...{ severity: "error", file, ...place(""), policy: id },
+      message:
+        "a condition asks about an entity that is written out; only the request's own principal and resource are known",
+      hint: 'ask the other way round: resource in Database::"…", principal in Group::"…"',
     });
   }
   return { ...values, id, effect: json.effect, file, ...place(""), text: piece.text, json };
@@ -149,13 +158,24 @@ function validateAll(policies: readonly PolicyInfo[]): Validation {
     });
   const wrong = new Set(answer.validationErrors.map(({ policyId }) => policyId));
   return {
-    errors: found("error", answer.validationErrors),
+    errors: onePerPlace(found("error", answer.validationErrors)),
     // That a policy with an error never matches then follows, and need not be said.
     warnings: found(
       "warning",
       answer.validationWarnings.filter(({ policyId }) => !wrong.has(policyId)),
     ),
   };
+}
+
+/** Cedar tells a problem once for each action that the policy is about, in any order. */
+function onePerPlace(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
+  const sorted = [...problems].sort((a, b) => (a.message < b.message ? -1 : 1));
+  const byPlace = new Map<string, PolicyProblem>();
+  for (const problem of sorted) {
+    const place = JSON.stringify([problem.file, problem.line, problem.column, problem.policy]);
+    if (!byPlace.has(place)) byPlace.set(place, problem);
+  }
+  return [...byPlace.values()];
 }
 
 interface Place {

@@ -31,14 +31,14 @@ export interface Hold {
   readonly quorum: number;
   readonly expiresMs: number;
   readonly reason: string;
+  /** What becomes of it inside an open transaction, where locks are held: refused, or held there. */
+  readonly inTransaction: "deny" | "hold";
 }
 
 /** What a permitted statement is still bound to. */
 export interface Obligations {
   /** More rows than this abort it. */
   readonly maxRows?: number;
-  /** What becomes of it inside an open transaction: refused, or held there. */
-  readonly inTransaction?: "deny" | "hold";
 }
 
 /** Of a statement that touches nothing that policy judges. */
@@ -80,18 +80,14 @@ function combineHolds(holds: readonly Hold[]): Hold {
     quorum: Math.max(...holds.map(({ quorum }) => quorum)),
     expiresMs: Math.min(...holds.map(({ expiresMs }) => expiresMs)),
     reason: distinct(holds.map(({ reason }) => reason)).join("; "),
+    inTransaction: holds.every(({ inTransaction }) => inTransaction === "hold") ? "hold" : "deny",
   };
 }
 
-/** The least of the row bounds; `deny` is stricter than `hold`. */
+/** The least of the bounds on rows. */
 export function strictest(all: readonly Obligations[]): Obligations {
   const rows = all.map(({ maxRows }) => maxRows).filter((bound) => bound !== undefined);
-  const transactions = all.map(({ inTransaction }) => inTransaction);
-  const within = transactions.includes("deny") ? "deny" : transactions.includes("hold") ? "hold" : undefined;
-  return {
-    ...(rows.length === 0 ? {} : { maxRows: Math.min(...rows) }),
-    ...(within === undefined ? {} : { inTransaction: within }),
-  };
+  return rows.length === 0 ? {} : { maxRows: Math.min(...rows) };
 }
 
 /** Sorted, each once. */

@@ -57,6 +57,8 @@ export class PolicySet {
   /** Principals, contexts and requests are made once and asked about often. */
   readonly #principalKeys = new WeakMap<PolicyPrincipal, string>();
   readonly #requestKeys = new WeakMap<PolicyRequest, string>();
+  readonly #numbers = new BoundedMap<string>(MAX_DECISIONS);
+  #nextNumber = 0;
   #evaluations = 0;
 
   constructor(compiled: CompiledPolicies) {
@@ -72,7 +74,7 @@ export class PolicySet {
   }
 
   decide(principal: PolicyPrincipal, request: PolicyRequest, context: PolicyContext): Decision {
-    const key = `${this.#principalKey(principal)}${this.#requestKey(request)}${this.#contextKey(context)}`;
+    const key = `${this.#principalKey(principal)} ${this.#requestKey(request)} ${this.#contextKey(context)}`;
     const known = this.#decisions.get(key);
     if (known !== undefined) return known;
     const decision = this.#judge({ principal, request, context, advise: true });
@@ -123,6 +125,7 @@ export class PolicySet {
       quorum: Math.max(...forbids.map(({ quorum }) => quorum)),
       expiresMs: Math.min(...forbids.map(({ expiresMs }) => expiresMs)),
       reason: reasonOf(forbids) ?? `${actionOn(request)} needs approval`,
+      inTransaction: forbids.every(({ inTransaction }) => inTransaction === "hold") ? "hold" : "deny",
     } as const;
     return approved.verdict === "hold" ? combine([hold, approved]) : hold;
   }
@@ -184,7 +187,7 @@ export class PolicySet {
   #principalKey(principal: PolicyPrincipal): string {
     const known = this.#principalKeys.get(principal);
     if (known !== undefined) return known;
-    const key = JSON.stringify(principalEntity(principal, this.#compiled.mentions));
+    const key = this.#shortened(JSON.stringify(principalEntity(principal, this.#compiled.mentions)));
     this.#principalKeys.set(principal, key);
     return key;
   }
@@ -193,9 +196,18 @@ export class PolicySet {
     const known = this.#requestKeys.get(request);
     if (known !== undefined) return known;
     const { action, resource, orElse, orElseAll, setting, channel } = request;
-    const key = JSON.stringify([action, resource, orElse ?? [], orElseAll ?? [], setting, channel]);
+    const key = this.#shortened(JSON.stringify([action, resource, orElse ?? [], orElseAll ?? [], setting, channel]));
     this.#requestKeys.set(request, key);
     return key;
+  }
+
+  /** A number for a text, never given to another: a look-up then hashes few bytes. */
+  #shortened(text: string): string {
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    const number = `${this.#nextNumber++}`;
+    this.#numbers.set(text, number);
+    return number;
   }
 
   #contextKey(context: PolicyContext): string {
@@ -211,10 +223,7 @@ const SWITCHES = ["hasWhere", "matchesAll", "inTransaction"] as const;
 const VALUES = ["via", "purpose", "hour", "weekday", "onBehalfOf", "clientAddress"] as const;
 
 function permitBy(policies: readonly PolicyInfo[]): Permit {
-  const obligations = policies.map(({ maxRows, inTransaction }) => ({
-    ...(maxRows === undefined ? {} : { maxRows }),
-    ...(inTransaction === undefined ? {} : { inTransaction }),
-  }));
+  const obligations = policies.map(({ maxRows }) => (maxRows === undefined ? {} : { maxRows }));
   return { verdict: "permit", policies: idsOf(policies), obligations: strictest(obligations) };
 }
 
