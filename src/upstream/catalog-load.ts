@@ -11,6 +11,7 @@ import {
   type CatalogRelation,
   type CatalogSchema,
   type CatalogType,
+  type DomainCheck,
   type RelationKind,
 } from "../analysis/catalog.ts";
 import { GatewayError } from "../base/errors.ts";
@@ -48,7 +49,9 @@ class CatalogRows {
   readonly #parents = new Map<number, number[]>();
   readonly #viewOf = new Map<number, number[]>();
   readonly #partOf = new Map<number, number>();
-  readonly #triggers = new Map<number, Triggers>();
+  readonly #ownTriggers = new Map<number, Triggers>();
+  /** Of `#ownTriggers` and `#parents`, when both have come. */
+  #triggers: ReadonlyMap<number, Triggers> | undefined;
   readonly #rules = new Set<number>();
   readonly #columns = new Map<number, CatalogColumn[]>();
   readonly #relations: CatalogRelation[] = [];
@@ -57,8 +60,11 @@ class CatalogRows {
   readonly #operators: CatalogOperator[] = [];
   readonly #ranges = new Map<number, number>();
   readonly #checks: DomainCheckRow[] = [];
-  readonly #types: (CatalogType & { readonly array: number })[] = [];
+  /** Of `#checks` and `#operators`, when both have come. */
+  #domainChecks: ReadonlyMap<number, readonly DomainCheck[]> | undefined;
+  readonly #types: CatalogType[] = [];
 
+  /** What names other rows comes behind them: each row is done with when it has come, and no load ends in one long step. */
   statements(): CatalogStatement[] {
     const take = (text: string, row: (r: RowReader) => void): CatalogStatement => ({
       sql: text,
@@ -74,10 +80,11 @@ class CatalogRows {
       }),
       take(sql.SCHEMAS, (r) => this.#schema(r)),
       take(sql.INHERITS, (r) => push(this.#parents, r.number(), r.number())),
-      take(sql.TRIGGERS, (r) => this.#triggers.set(r.number(), { any: true, users: r.boolean() })),
+      take(sql.TRIGGERS, (r) => this.#ownTriggers.set(r.number(), { any: true, users: r.boolean() })),
       take(sql.RULES, (r) => this.#rules.add(r.number())),
       take(sql.VIEWS, (r) => push(this.#viewOf, r.number(), r.number())),
       take(sql.INDEXES, (r) => this.#partOf.set(r.number(), r.number())),
+      take(sql.TOAST, (r) => this.#partOf.set(r.number(), r.number())),
       take(sql.COLUMNS, (r) => push(this.#columns, r.number(), columnOf(r))),
       take(sql.RELATIONS, (r) => this.#relation(r)),
       take(sql.FUNCTIONS, (r) => this.#function(r)),
@@ -101,10 +108,10 @@ class CatalogRows {
       role: this.#role,
       epoch: epoch.value,
       schemas: this.#schemas,
-      relations: this.#finishedRelations(),
+      relations: this.#relations,
       functions: bodyHashes(this.#functions, this.#aggregates),
       operators: this.#operators,
-      types: this.#finishedTypes(),
+      types: this.#types,
     });
     return { catalog, epoch };
   }
@@ -123,7 +130,9 @@ class CatalogRows {
   }
 
   #relation(r: RowReader): void {
+    this.#triggers ??= inheritTriggers(this.#ownTriggers, this.#parents);
     const oid = r.number();
+    const [partOf, viewOf, triggers] = [this.#partOf.get(oid), this.#viewOf.get(oid), this.#triggers.get(oid)];
     this.#relations.push({
       oid,
       schema: this.#schemaName(r.number()),
@@ -131,14 +140,14 @@ class CatalogRows {
       kind: r.oneOf(RELATION_KINDS),
       owner: r.text(),
       rowSecurity: r.boolean(),
-      hasTriggers: false,
-      hasUserTriggers: false,
+      hasTriggers: triggers?.any ?? false,
+      hasUserTriggers: triggers?.users ?? false,
       hasRules: this.#rules.has(oid),
       parents: this.#parents.get(oid) ?? [],
       columns: this.#columns.get(oid) ?? [],
+      ...(partOf === undefined ? {} : { partOf }),
+      ...(viewOf === undefined ? {} : { viewOf }),
     });
-    const toast = r.number();
-    if (toast !== 0) this.#partOf.set(toast, oid);
   }
 
   #function(r: RowReader): void {
@@ -174,48 +183,26 @@ class CatalogRows {
   }
 
   #type(r: RowReader): void {
+    this.#domainChecks ??= domainChecks(this.#checks, this.#operators);
     const [oid, schema, name] = [r.number(), this.#schemaName(r.number()), r.text()];
     const kind = r.oneOf(["b", "c", "d", "e", "p", "r", "m"]);
-    const [base, array, relation] = [r.number(), r.number(), r.number()];
+    const [base, relation, elementOfArray] = [r.number(), r.number(), r.number()];
+    const element = elementOfArray === 0 ? this.#ranges.get(oid) : elementOfArray;
+    const checks = this.#domainChecks.get(oid) ?? [];
     this.#types.push({
       oid,
       schema,
       name,
       kind,
       ...(base === 0 ? {} : { base }),
+      ...(element === undefined ? {} : { element }),
       ...(relation === 0 ? {} : { relation }),
-      array,
-      hasChecks: false,
-      checks: [],
+      hasChecks: checks.length > 0,
+      checks,
       input: r.number(),
       output: r.number(),
       receive: r.number(),
       send: r.number(),
-    });
-  }
-
-  #finishedRelations(): CatalogRelation[] {
-    const triggers = inheritTriggers(this.#triggers, this.#parents);
-    return this.#relations.map((relation) => {
-      const [partOf, viewOf] = [this.#partOf.get(relation.oid), this.#viewOf.get(relation.oid)];
-      const fired = triggers.get(relation.oid);
-      return {
-        ...relation,
-        hasTriggers: fired?.any ?? false,
-        hasUserTriggers: fired?.users ?? false,
-        ...(partOf === undefined ? {} : { partOf }),
-        ...(viewOf === undefined ? {} : { viewOf }),
-      };
-    });
-  }
-
-  #finishedTypes(): CatalogType[] {
-    const checks = domainChecks(this.#checks, this.#operators);
-    const elements = new Map(this.#ranges);
-    for (const { array, oid } of this.#types) if (array !== 0) elements.set(array, oid);
-    return this.#types.map(({ array: _, ...type }) => {
-      const [own, element] = [checks.get(type.oid) ?? [], elements.get(type.oid)];
-      return { ...type, hasChecks: own.length > 0, checks: own, ...(element === undefined ? {} : { element }) };
     });
   }
 }

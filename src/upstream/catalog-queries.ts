@@ -100,8 +100,9 @@ export const COLUMNS = `SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.at
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind NOT IN ('i', 'I', 't') ORDER BY a.attrelid, a.attnum`;
 
-export const RELATIONS = `SELECT oid, relnamespace, relname, relkind, pg_catalog.pg_get_userbyid(relowner), relrowsecurity,
-    reltoastrelid
+export const TOAST = "SELECT reltoastrelid, oid FROM pg_catalog.pg_class WHERE reltoastrelid <> 0";
+
+export const RELATIONS = `SELECT oid, relnamespace, relname, relkind, pg_catalog.pg_get_userbyid(relowner), relrowsecurity
   FROM pg_catalog.pg_class ORDER BY oid`;
 
 /** json_build_array keeps the parts apart: no text in one of them can pass for the next. */
@@ -128,6 +129,8 @@ export const RANGES = "SELECT rngtypid, rngmultitypid, rngsubtype FROM pg_catalo
 export const CHECKS = `SELECT contypid, conname, pg_catalog.pg_get_constraintdef(oid), conbin::pg_catalog.text
   FROM pg_catalog.pg_constraint WHERE contype = 'c' AND contypid <> 0 ORDER BY contypid, conname`;
 
-export const TYPES = `SELECT oid, typnamespace, typname, typtype, typbasetype, typarray, typrelid, typinput::pg_catalog.oid,
-    typoutput::pg_catalog.oid, typreceive::pg_catalog.oid, typsend::pg_catalog.oid
-  FROM pg_catalog.pg_type ORDER BY oid`;
+/** typelem alone does not make an array: point has one, and subscripts. */
+export const TYPES = `SELECT t.oid, t.typnamespace, t.typname, t.typtype, t.typbasetype, t.typrelid,
+    CASE WHEN e.oid IS NULL THEN 0 ELSE t.typelem END, t.typinput::pg_catalog.oid, t.typoutput::pg_catalog.oid,
+    t.typreceive::pg_catalog.oid, t.typsend::pg_catalog.oid
+  FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid ORDER BY t.oid`;
