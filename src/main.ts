@@ -11,8 +11,10 @@ import { GatewayError } from "./base/errors.ts";
 import { configHash, diffConfig, formatChange } from "./config/diff.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import type { ActivePolicy } from "./gateway/enforcement.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { admit } from "./gateway/open-session.ts";
+import { PolicySource } from "./gateway/policy-source.ts";
 import { LATENCY_BOUNDS_MS } from "./gateway/statement-metrics.ts";
 import { databaseViews, issuerViews, readiness, sessionView } from "./gateway/view.ts";
 import { createHttpServer } from "./http/server.ts";
@@ -111,6 +113,8 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
   });
   stack.defer(() => log.close(stopReason));
   recordConfig(log, "start", null, configHash(config), []);
+  const policies = new PolicySource(config);
+  recordPolicy(log, "start", null, policies.active);
   const identityOf = ({ issuers, certificates }: Config, previous?: Identity) =>
     createIdentity({
       issuers,
@@ -140,6 +144,7 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     logger,
     onRefused: (reason) => metrics.sessionsRefused.inc({ reason }),
     onUpstreamError: (reason) => metrics.upstreamErrors.inc({ reason }),
+    policy: () => policies.active,
   });
   counters = () => gatewayCounters(gateway);
   stack.defer(followFreezes(freezes, gateway));
@@ -213,6 +218,9 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     reload: async () => {
       const next = loadConfig(options.configPath, options.env);
       const lines = diffConfig(current, next).map(formatChange);
+      // Compiled before anything is exchanged: a policy with a mistake leaves everything as it was.
+      const published = policies.reload(next);
+      if (published !== null) recordPolicy(log, "reload", published.before, policies.active);
       if (lines.length > 0) recordConfig(log, "reload", configHash(current), configHash(next), lines);
       current = next;
       // New keys and conditions hold from the next connection on; sessions that are open keep their principal.
@@ -264,6 +272,14 @@ function rolesOf(gateway: Gateway): Config["roles"] {
       return gateway.config.roles.admin;
     },
   };
+}
+
+/** Which policy decides from here on. */
+function recordPolicy(log: AuditLog, actor: string, before: string | null, active: ActivePolicy | null): void {
+  if (active === null) return;
+  const { set, mode } = active;
+  log.append({ type: "policy.published", actor, after: set.version, mode, ...(before === null ? {} : { before }) });
+  log.handOver();
 }
 
 function gatewayCounters(gateway: Gateway): Record<string, number> {

@@ -56,10 +56,35 @@ export interface PolicyRequest {
   readonly columns?: readonly string[];
   /** Views it was reached through, outermost first, as `schema.name`. */
   readonly through?: readonly string[];
-  /** A permit on one of these will do as well: the views that a leaf was reached through. */
+  /** A permit on one of these will do as well, where nothing forbids it: the views that a leaf was reached through. */
   readonly orElse?: readonly PolicyResource[];
+  /** A permit on all of these will do as well, where nothing forbids it: the leaves of a view. */
+  readonly orElseAll?: readonly PolicyResource[];
   /** Of `set`: the setting, lower case. */
   readonly setting?: string;
   /** Of `listen` and `notify`. */
   readonly channel?: string;
+}
+
+/** How entries and refusals name a resource: `table:shop.public.customers`, `function:shop.public.f(integer)`. */
+export function resourceText(resource: PolicyResource): string {
+  switch (resource.kind) {
+    case "database":
+      return `database:${quoted(resource.database)}`;
+    case "schema":
+      return `schema:${quoted(resource.database)}.${quoted(resource.schema)}`;
+    case "table":
+      return `table:${quoted(resource.database)}.${quoted(resource.schema)}.${quoted(resource.name)}`;
+    case "function": {
+      const { database, schema, name, signature } = resource;
+      return `function:${quoted(database)}.${quoted(schema)}.${quoted(name)}${signature.slice(name.length)}`;
+    }
+    case "label":
+      return `label:${resource.name}`;
+  }
+}
+
+/** As SQL would have to write it: a dot in a name is not a dot between names. */
+function quoted(name: string): string {
+  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

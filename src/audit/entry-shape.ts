@@ -12,6 +12,7 @@ export const ENTRY_SHAPES = {
   "gateway.stopped": { reason: "text", counters: "counters" },
   "gateway.heartbeat": { counters: "counters", registry: "tree" },
   "config.changed": { actor: "text", before: "hash?", after: "hash", changed: "texts?" },
+  "policy.published": { actor: "text", before: "hash?", after: "hash", mode: "enforce|shadow" },
   "session.opened": {
     principal: "principal",
     clientAddress: "text",
@@ -43,6 +44,7 @@ export const ENTRY_SHAPES = {
     sql: "sql",
     parameters: "hash?",
     requests: "requests",
+    policy: "hash?",
     runs: "sql?",
   },
   "statement.finished": {

@@ -47,6 +47,8 @@ export const ERRORS = {
   SESSION_ENDED: { sqlstate: "57P01", severity: "FATAL" },
   /** What a statement ran inside changed a setting, or the role, that the judgement of statements rests on. */
   SETTING_LOST: { sqlstate: "0A000", severity: "FATAL" },
+  /** What a statement does has turned out to be otherwise than it was judged: it was stopped, and nothing of it delivered. */
+  JUDGEMENT_LOST: { sqlstate: "0A000", severity: "FATAL" },
   GATEWAY_STOPPING: { sqlstate: "57P03", severity: "FATAL" },
   IDLE_TIMEOUT: { sqlstate: "57P05", severity: "FATAL" },
   IDLE_IN_TRANSACTION_TIMEOUT: { sqlstate: "25P03", severity: "FATAL" },

@@ -2,11 +2,15 @@
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import type { PreparedStatement, StatementRecord } from "../statement/statement.ts";
+import { Evidence, type PreparedStatement, type StatementRecord } from "../statement/statement.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** @returns what it changes; null where nothing. */
-export function applyEffects(link: WireLink, statement: PreparedStatement): readonly NameChange[] | null {
+export function applyEffects(
+  link: WireLink,
+  statement: PreparedStatement,
+  inner: Evidence | null,
+): readonly NameChange[] | null {
   const { parsed } = statement;
   if (parsed === null) return null;
   const { prepared, cursor, setting } = parsed;
@@ -15,16 +19,25 @@ export function applyEffects(link: WireLink, statement: PreparedStatement): read
   const changes: NameChange[] = [];
   const discards = setting?.kind === "discardAll";
   if (prepared?.kind === "prepare") {
-    changes.push(names.setStatement({ ...statement, name: prepared.name ?? "", parsed: inside(parsed) }, batch));
+    const named = { ...statement, name: prepared.name ?? "", parsed: inside(parsed), evidence: inner };
+    changes.push(names.setStatement(named, batch));
   } else if (prepared?.kind === "deallocate") changes.push(names.removeStatement(prepared.name ?? "", batch));
   else if (prepared?.kind === "deallocateAll" || discards) changes.push(...names.removeAllStatements(batch));
   if (cursor?.kind === "declare") {
     const { name = "", hold = false, binary = false } = cursor;
-    const query = { ...statement, parsed: inside(parsed) };
-    changes.push(names.setPortal({ name, statement: query, parameters: null, hold, binary }, batch));
+    const query = { ...statement, parsed: inside(parsed), evidence: inner };
+    const boundAfter = link.executions;
+    changes.push(
+      names.setPortal({ name, statement: query, parameters: null, hold, binary, inner: null, boundAfter }, batch),
+    );
   } else if (cursor?.kind === "close") changes.push(names.removePortal(cursor.name ?? "", batch));
   else if (cursor?.kind === "closeAll" || discards) changes.push(...names.removeAllPortals(batch));
   return changes.length === 0 ? null : changes;
+}
+
+/** Where the evidence of the query inside will be: PREPARE shows it when it runs, for the rest it is asked before. */
+export function innerFor({ parsed }: PreparedStatement): Evidence | null {
+  return parsed?.inner === undefined ? null : new Evidence();
 }
 
 /** What PREPARE or DECLARE gave a name to, as a statement of its own: whoever runs the name prepares and declares nothing. */

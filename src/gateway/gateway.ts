@@ -3,6 +3,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { loadParser, type Parser } from "../analysis/parser.ts";
+import { isServerMajor, type ServerMajor } from "../analysis/query-tree/tree-facts.ts";
 import { StatementCache } from "../analysis/statement-cache.ts";
 import type { AuditLog } from "../audit/log.ts";
 import type { Clock } from "../base/clock.ts";
@@ -13,8 +14,10 @@ import type { Principal } from "../identity/principal.ts";
 import type { CancelRequest } from "../listener/negotiate.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { cancelUpstream } from "../upstream/cancel.ts";
+import { CatalogWatch } from "../upstream/catalog-watch.ts";
 import type { UpstreamConnection } from "../upstream/connect.ts";
 import type { UpstreamTarget } from "../upstream/target.ts";
+import { type ActivePolicy, Enforcement } from "./enforcement.ts";
 import { RefusalRate } from "./refusals.ts";
 import type { Session } from "./session.ts";
 import { StatementMetrics } from "./statement-metrics.ts";
@@ -30,6 +33,8 @@ export interface GatewayOptions {
   readonly logger: Logger;
   readonly onRefused: (reason: string) => void;
   readonly onUpstreamError: (reason: string) => void;
+  /** The policy in force; null where none is configured. */
+  readonly policy: () => ActivePolicy | null;
 }
 
 interface CancelKey {
@@ -60,6 +65,11 @@ export class Gateway {
   readonly #sessions = new Map<string, { readonly session: Session; readonly key: CancelKey }>();
   readonly #parsers = new Map<number, Parser>();
   readonly #caches = new Map<number, StatementCache>();
+  /** By database, role and major. */
+  readonly #enforcements = new Map<
+    string,
+    Promise<{ readonly enforcement: Enforcement; readonly watch: CatalogWatch }>
+  >();
   readonly #reserved = new Map<string, number>();
   #places = 0;
   readonly #stopping = new AbortController();
@@ -135,6 +145,38 @@ export class Gateway {
     const cache = this.#caches.get(Math.floor(serverVersion / 10_000));
     if (cache === undefined) throw new GatewayError("INTERNAL", "no grammar for this server's major version");
     return cache;
+  }
+
+  /** The policy in force; null where none is configured. */
+  policy(): ActivePolicy | null {
+    return this.#options.policy();
+  }
+
+  /**
+   * What judges the statements of a database for a role, with its catalog; null where no policy is configured.
+   * @throws {GatewayError} where the catalog cannot be loaded.
+   */
+  async enforcementFor(target: UpstreamTarget, serverVersion: number): Promise<Enforcement | null> {
+    if (this.policy() === null) return null;
+    const major = Math.floor(serverVersion / 10_000);
+    if (!isServerMajor(major)) throw new GatewayError("INTERNAL", "no tables for this server's major version");
+    const key = JSON.stringify([target.name, target.user, target.host, target.port, target.database, major]);
+    const known = this.#enforcements.get(key) ?? this.#openEnforcement(target, major);
+    this.#enforcements.set(key, known);
+    known.catch(() => this.#enforcements.delete(key)); // the next session tries again
+    return (await known).enforcement;
+  }
+
+  async #openEnforcement(target: UpstreamTarget, major: ServerMajor) {
+    const { logger, clock } = this;
+    const watch = await CatalogWatch.open({ target, logger, clock });
+    const policies = (): ActivePolicy => {
+      const active = this.policy();
+      // Policy was taken out of the configuration: sessions that began with one go on being judged, by nothing that permits.
+      if (active === null) throw new GatewayError("STATEMENT_DENIED", "the gateway has no policy any more");
+      return active;
+    };
+    return { enforcement: new Enforcement({ database: target.name, major, catalogs: watch, policies, clock }), watch };
   }
 
   /** Anyone can begin connections and leave them so: more than these at once get no memory and no descriptor. */
@@ -268,6 +310,7 @@ export class Gateway {
     clearInterval(this.#sweeper);
     clearTimeout(this.#settling);
     for (const parser of this.#parsers.values()) await parser.close();
+    for (const opened of this.#enforcements.values()) await opened.then(({ watch }) => watch.close()).catch(() => {});
   }
 
   async #emptied(limitMs: number): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import { type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
+import { type Ruling, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
 import { commitment } from "./journal.ts";
 import type { WireLink } from "./wire-link.ts";
@@ -20,6 +21,7 @@ export interface Permitted {
   readonly durable: boolean;
   /** What is added to the position of an error in it, in characters. */
   readonly positionShift: number;
+  readonly ruling: Ruling;
 }
 
 export class Intents {
@@ -32,31 +34,50 @@ export class Intents {
   }
 
   /** It runs as soon as its intent is on record. */
-  permit({ statement, parameters, behind, durable, positionShift }: Permitted): StatementRun {
+  permit({ statement, parameters, behind, durable, positionShift, ruling }: Permitted): StatementRun {
     const { journal, clock, metrics } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
-    this.#gate.require(journal.decided(statement, statementClass, parameters, null, behind), durable);
+    this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind), durable);
     metrics.decided(statementClass, "permitted");
     this.#link.running++;
     this.#link.lastExecuteBatch = this.#link.batch;
-    return new StatementRun(statement, sessionSeq, journal.statements, durable, clock.monotonicMs(), positionShift);
+    this.#link.enforcer?.ran(statementClass);
+    this.#link.executions++;
+    const { inside, maxRows } = ruling;
+    const startedMs = clock.monotonicMs();
+    return new StatementRun(
+      ...([statement, sessionSeq, journal.statements, durable, startedMs, positionShift, inside, maxRows] as const),
+    );
   }
 
   /** It was read and may not run. */
-  refuse(statement: PreparedStatement, parameters: string | null, error: GatewayError): void {
+  refuse(
+    statement: PreparedStatement,
+    parameters: string | null,
+    error: GatewayError,
+    ruling: Ruling = UNJUDGED,
+  ): void {
+    // Code and name never repeat the text.
+    this.#refused(statement, parameters, `${error.sqlstate} ${error.code}`, ruling);
+  }
+
+  #refused(statement: PreparedStatement, parameters: string | null, reason: string, ruling: Ruling): void {
     const { journal, metrics } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
-    // Code and message never repeat the text.
-    const reason = `${error.sqlstate} ${error.code}`;
-    this.#gate.require(journal.decided(statement, statementClass, parameters, reason), false);
+    this.#gate.require(journal.decided(statement, statementClass, parameters, reason, ruling), false);
     metrics.decided(statementClass, "refused");
+  }
+
+  /** The server refused it when it looked what it touches: it did not run. */
+  failed(statement: PreparedStatement, sqlstate: string): void {
+    this.#refused(statement, null, `${sqlstate} by the server`, UNJUDGED);
   }
 
   /** It could not be read. */
   refuseText(text: Uint8Array, error: GatewayError): void {
     const { salt } = this.#link.parts.journal.facts;
     const record = { commitment: commitment(salt, "sql", text), fingerprint: UNREAD };
-    this.refuse({ name: "", parsed: null, record }, null, error);
+    this.refuse({ name: "", parsed: null, record, evidence: null, text: null }, null, error);
   }
 }

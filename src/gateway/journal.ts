@@ -10,6 +10,7 @@ import { canonicalJson, canonicalString } from "../base/canonical-json.ts";
 import type { Principal } from "../identity/principal.ts";
 import type { PreparedStatement, StatementRecord, StatementRun } from "../statement/statement.ts";
 import type { Settlement } from "../statement/transaction.ts";
+import type { Ruling } from "./enforcement.ts";
 
 export interface SessionFacts {
   readonly id: string;
@@ -117,13 +118,15 @@ export class SessionJournal {
     statementClass: string,
     parameters: string | null,
     refusal: string | null,
+    ruling: Pick<Ruling, "requests" | "policy">,
     behindName: StatementRecord | null = null,
   ): number {
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
     const runs = behindName === null ? "" : `"runs":${sqlMember(behindName)},`;
+    const policy = ruling.policy === null ? "" : `"policy":"${ruling.policy}",`;
     const reason = refusal === null ? "" : `"reason":${canonicalString(refusal)},`;
     const index = this.#log.appendParts(
-      `"class":"${statementClass}",${this.#beforeParameters}${bound}${this.#beforeReason}${reason}"requests":[],${runs}`,
+      `"class":"${statementClass}",${this.#beforeParameters}${bound}${policy}${this.#beforeReason}${reason}"requests":${ruling.requests},${runs}`,
       `${this.#sessionMember}${this.#sessionSeq},"sql":${sqlMember(statement.record)},`,
       this.#decidedTail[refusal === null ? "permitted" : "refused"],
     );

@@ -6,20 +6,23 @@
 import { Buffer } from "node:buffer";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
+import type { PreparedStatement } from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
 import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, encodeParse } from "../wire/extended.ts";
 import { FRONTEND } from "../wire/message-types.ts";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
 import { decodeFunctionCall, decodeQuery } from "../wire/query.ts";
 import { CopyIn } from "./copy-in.ts";
-import { applyEffects, behindName, mayWrite, namesSettled } from "./effects.ts";
+import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
+import { type Ruling, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
+import { Inquiry, textInside } from "./inquiry.ts";
 import { Intents } from "./intents.ts";
 import { commitment } from "./journal.ts";
 import { judge, unknownPortal, unknownStatement } from "./judge.ts";
 import { FLUSH, isReadAlike, POISON, SETTLE_SETTINGS, SYNC } from "./messages.ts";
 import { errorResponse } from "./refuse.ts";
-import { rewriteApplicationName } from "./rewrite-setting.ts";
+import { rewriteSetting } from "./rewrite-setting.ts";
 import { SimpleQuery } from "./simple-query.ts";
 import type { ReadText } from "./statement-reader.ts";
 import type { WireLink } from "./wire-link.ts";
@@ -32,6 +35,7 @@ export class MessageHandler {
   readonly #gate: Gate;
   readonly #resume: () => void;
   readonly #intents: Intents;
+  readonly #inquiry: Inquiry;
   readonly #simple: SimpleQuery;
   readonly #copy: CopyIn;
   #out: Uint8Array[] = [];
@@ -47,7 +51,9 @@ export class MessageHandler {
     this.#resume = resume;
     this.#intents = new Intents(link, gate);
     this.#copy = new CopyIn(link);
-    this.#simple = new SimpleQuery(link, this.#intents, (bytes) => this.#out.push(bytes));
+    const send = (bytes: Uint8Array): void => void this.#out.push(bytes);
+    this.#inquiry = new Inquiry(link, send);
+    this.#simple = new SimpleQuery(link, this.#intents, this.#inquiry, send);
   }
 
   get waiting(): boolean {
@@ -73,6 +79,11 @@ export class MessageHandler {
   /** Goes on with what does not need another message of the client: the end of a COPY that failed. */
   proceed(): void {
     if (this.#link.copy !== "none") return;
+    if (this.#simple.open && !this.#link.skipping && !this.#simple.inCopy) {
+      const refusal = this.#simple.proceed();
+      if (refusal !== null) this.#refuseQuery(refusal);
+      return;
+    }
     const owed = this.#copy.over() + (this.#simple.open ? 1 : 0);
     this.#simple.abandon();
     for (let i = 0; i < owed; i++) {
@@ -85,12 +96,14 @@ export class MessageHandler {
   handle(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
     const verdict = this.#dispatch(type, bytes, start, end);
     this.#waiting = verdict === "wait";
+    if (!this.#waiting && !this.#simple.open) this.#inquiry.settled();
     return verdict;
   }
 
   #dispatch(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
-    if (type === FRONTEND.Terminate) return "terminate";
-    if (this.#link.copy === "asked") return "wait";
+    if (type === FRONTEND.Terminate && !this.#simple.open) return "terminate";
+    if (this.#link.copy === "asked" || this.#link.opaqueRuns) return "wait";
+    if (this.#simple.open && this.#link.copy === "none") return "wait";
     const body = bytes.subarray(start + 5, end);
     if (this.#link.copy === "open") return this.#duringCopy(type, bytes.subarray(start, end));
     switch (type) {
@@ -180,9 +193,15 @@ export class MessageHandler {
     }
     const parsed = read.statements[0] ?? null;
     const record = read.records[0] ?? { commitment: "", fingerprint: "" };
-    const change = link.names.setStatement({ name, parsed, record }, link.batch);
-    link.expectations.push(new Expectation("parse", false, null, [change], null, 0));
-    const rewritten = parsed === null ? null : rewriteApplicationName(parsed, link.parts.applicationName);
+    const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
+    const statement = { name, parsed, record, evidence, text: textInside(parsed, query) };
+    // A utility statement is judged before the server sees its text, which it may write to its log with what stands in it.
+    const ruling = evidence === null ? this.#inquiry.byGrammar(statement, null) : UNJUDGED;
+    if (ruling === null) return "wait";
+    if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
+    const change = link.names.setStatement(statement, link.batch);
+    link.expectations.push(new Expectation("parse", false, null, [change], null, 0, 0, evidence));
+    const rewritten = parsed === null ? null : rewriteSetting(parsed, link);
     if (rewritten === null) return "forward";
     this.#out.push(encoded((writer) => encodeParse(writer, { statement: name, query: rewritten, parameterTypes })));
     link.batchOpen = true;
@@ -246,6 +265,10 @@ export class MessageHandler {
       }
       if (link.names.portalCount >= link.parts.limits.portals) return this.#refuse(tooMany("portals"));
     }
+    const inner = this.#inquiry.inner(statement);
+    const ruling = this.#beforeBind(statement);
+    if (ruling === null) return "wait";
+    if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
     let parameters: string | null = null;
     if (bind.parameters.length > 0) {
       const from = utf8Length(bind.portal) + utf8Length(bind.statement) + 2;
@@ -253,11 +276,24 @@ export class MessageHandler {
       parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
     }
     const change = link.names.setPortal(
-      { name: bind.portal, statement, parameters, hold: false, binary: false },
+      { name: bind.portal, statement, parameters, hold: false, binary: false, inner, boundAfter: link.executions },
       link.batch,
     );
-    link.expectations.push(new Expectation("bind", false, null, [change], null, 0));
+    link.expectations.push(new Expectation("bind", false, null, [change], null, 0, 0, statement.evidence));
     return "forward";
+  }
+
+  /** Planning at Bind may run functions: by then it must be known which. Null: not yet. */
+  #beforeBind(statement: PreparedStatement): Ruling | null {
+    const { enforcer, inTransaction } = this.#link;
+    if (enforcer === null || statement.evidence === null) return UNJUDGED;
+    const { evidence } = statement;
+    // Another Bind of it under way says nothing new about what it is.
+    if (evidence.tree === null || evidence.broken) {
+      const early = evidence.outstanding > 0 ? enforcer.byExpectation(statement, inTransaction) : null;
+      return early ?? this.#inquiry.byEvidence(evidence);
+    }
+    return enforcer.byTree(evidence, inTransaction) ?? this.#inquiry.byEvidence(evidence);
   }
 
   #onDescribe(body: Uint8Array): HandlerVerdict {
@@ -265,8 +301,16 @@ export class MessageHandler {
     const link = this.#link;
     if (kind === "statement") {
       if (!this.#statementSettled(name)) return "wait";
-      if (link.names.statement(name) === undefined) return this.#refuse(unknownStatement(name));
-      link.expectations.push(EXPECT.describeStatement);
+      const statement = link.names.statement(name);
+      if (statement === undefined) return this.#refuse(unknownStatement(name));
+      // The server looks whether its plan still holds, and shows what it made anew.
+      const { evidence } = statement;
+      const shows = evidence !== null;
+      link.expectations.push(
+        shows
+          ? new Expectation("describeStatement", false, null, null, null, 0, 0, evidence)
+          : EXPECT.describeStatement,
+      );
     } else {
       if (!this.#portalSettled(name)) return "wait";
       if (link.names.portal(name) === undefined) return this.#refuse(unknownPortal(name));
@@ -288,19 +332,32 @@ export class MessageHandler {
     }
     if (!namesSettled(link, statement)) return "wait";
     const refusal = judge(statement.parsed, link.names);
-    if (refusal !== null) {
-      this.#intents.refuse(statement, portal.parameters, refusal);
-      return this.#refuse(refusal);
-    }
+    if (refusal !== null) return this.#refuseStatement(statement, portal.parameters, refusal);
+    const durable = mayWrite(link, statement);
+    const early = durable ? null : this.#inquiry.early(statement);
+    const ruling = early ?? this.#inquiry.ofPortal(portal);
+    if (ruling === null) return "wait";
+    if (ruling.error !== null) return this.#refuseStatement(statement, portal.parameters, ruling.error, ruling);
     const behind = behindName(link, statement);
     const run = this.#intents.permit({
       statement,
       parameters: portal.parameters ?? behind?.parameters ?? null,
       behind: behind?.record ?? null,
-      durable: mayWrite(link, statement),
+      durable,
       positionShift: 0,
+      ruling,
     });
-    link.expectations.push(new Expectation("execute", false, run, applyEffects(link, statement), null, 0));
+    this.#inquiry.letGo(run, ruling);
+    const shown = statement.parsed.prepared?.kind === "prepare" ? innerFor(statement) : null;
+    const inner = shown ?? portal.inner;
+    const changes = applyEffects(link, statement, inner);
+    link.expectations.push(new Expectation("execute", false, run, changes, null, 0, 0, shown));
+    if (run.inside === "judge") {
+      this.#out.push(message, FLUSH);
+      link.batchOpen = true;
+      link.opaque = run;
+      return "replace";
+    }
     if (statement.parsed.class !== "copyIn") return "forward";
     // Nothing may be sent behind it before the server has opened the copy, or refused it: only then is it known whether
     // the messages that follow are the copy's.
@@ -353,9 +410,19 @@ export class MessageHandler {
     if (verdict === "forward") return "forward";
     if (verdict === "end") {
       this.#out.push(message);
-      if (this.#simple.open) this.#simple.proceed();
+      if (this.#simple.open) this.#simple.copied();
     }
     return "replace";
+  }
+
+  #refuseStatement(
+    statement: PreparedStatement,
+    parameters: string | null,
+    error: GatewayError,
+    ruling: Ruling = UNJUDGED,
+  ): HandlerVerdict {
+    this.#intents.refuse(statement, parameters, error, ruling);
+    return this.#refuse(error);
   }
 
   #refuseText(text: Uint8Array, error: GatewayError): HandlerVerdict {

@@ -59,30 +59,53 @@ export function isReadAlike(bytes: Uint8Array): boolean {
   return true;
 }
 
-/** What follows the Parse of a statement that came by simple Query: unnamed portal, all rows, text or binary. */
-function simpleTail(resultFormats: readonly (0 | 1)[]): Uint8Array {
+const QUESTION = `postern: question ${randomBytes(10).toString("hex")}`;
+
+/** Asks for the schemas that unqualified names are looked up in, in their order, temporary one and pg_catalog included. */
+export const SEARCH_PATH = encoded((writer) => {
+  const query = Buffer.from("SELECT s FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) AS s");
+  const names = { portal: QUESTION, statement: QUESTION };
+  encodeClose(writer, { kind: "statement", name: QUESTION });
+  encodeParse(writer, { statement: QUESTION, query, parameterTypes: [] });
+  encodeBind(writer, { ...names, parameterFormats: [], parameters: [], resultFormats: [] });
+  encodeExecute(writer, { portal: QUESTION, maxRows: 0 });
+  encodeClose(writer, { kind: "portal", name: QUESTION });
+  encodeClose(writer, { kind: "statement", name: QUESTION });
+});
+
+/** What follows the Parse of a statement that came by simple Query: the unnamed portal, text or binary, and what its rows are. */
+function bound(resultFormats: readonly (0 | 1)[]): Uint8Array {
   return encoded((writer) => {
     encodeBind(writer, { portal: "", statement: "", parameterFormats: [], parameters: [], resultFormats });
     encodeDescribe(writer, { kind: "portal", name: "" });
-    encodeExecute(writer, { portal: "", maxRows: 0 });
   });
 }
-const TEXT_TAIL = simpleTail([]);
+const TEXT = bound([]);
 /** FETCH from a cursor DECLAREd BINARY gives binary values also by simple Query. */
-const BINARY_TAIL = simpleTail([1]);
+const BINARY = bound([1]);
 
-/** Parse, Bind, Describe, Execute of one statement, unnamed and without parameters. @param sync whether a Sync follows. */
-export function simpleStatement(text: Uint8Array, binary: boolean, sync: boolean): Uint8Array {
-  const tail = binary ? BINARY_TAIL : TEXT_TAIL;
+/** Parse of one statement of a simple Query, unnamed and without parameters. */
+export function simpleParse(text: Uint8Array): Uint8Array {
   const head = 1 + 4 + 1 + text.length + 1 + 2;
-  const bytes = Buffer.allocUnsafe(head + tail.length + (sync ? SYNC.length : 0));
+  const bytes = Buffer.allocUnsafe(head);
   bytes[0] = 0x50; // 'P'
   bytes.writeInt32BE(head - 1, 1);
   bytes[5] = 0; // the unnamed statement
   bytes.set(text, 6);
   bytes[6 + text.length] = 0;
   bytes.writeInt16BE(0, 7 + text.length); // no parameter types
-  bytes.set(tail, head);
-  if (sync) bytes.set(SYNC, head + tail.length);
   return bytes;
+}
+
+/** Bind and Describe of it. */
+export function simpleBind(binary: boolean): Uint8Array {
+  return binary ? BINARY : TEXT;
+}
+
+const EXECUTE = encoded((writer) => encodeExecute(writer, { portal: "", maxRows: 0 }));
+const EXECUTE_SYNC = Uint8Array.of(...EXECUTE, ...SYNC);
+
+/** All rows of it. @param sync whether a Sync follows. */
+export function simpleExecute(sync: boolean): Uint8Array {
+  return sync ? EXECUTE_SYNC : EXECUTE;
 }

@@ -25,12 +25,14 @@ import {
   encodeReadyForQuery,
 } from "../wire/session-messages.ts";
 import { negotiateVersion } from "../wire/startup.ts";
+import { judgeConnect, type Subject } from "./enforcement.ts";
 import type { Gateway } from "./gateway.ts";
 import { SessionJournal } from "./journal.ts";
 import { recordRefusal } from "./refusals.ts";
 import { asGatewayError, errorResponse } from "./refuse.ts";
 import { Session } from "./session.ts";
 import { StatementReader } from "./statement-reader.ts";
+import type { SessionParts } from "./wire-link.ts";
 
 /** What the client has said of itself so far, for the entry of a refusal. */
 export interface Claimed {
@@ -142,11 +144,16 @@ async function open(
   const principal = await authenticate(socket, method, gateway.identity, signal);
   gateway.requireFree(principal);
   const { target, role } = chooseTarget(gateway, request, principal);
+  const subject = subjectOf(principal, clientAddress);
+  const policy = gateway.policy();
+  const refusal = policy === null ? null : judgeConnect(policy, subject, request.database, gateway.clock);
+  if (refusal !== null) throw refusal;
   gateway.requireLog();
   const release = gateway.reserve(request.database);
   let upstream: UpstreamConnection | null = null;
   try {
-    upstream = await connectUpstream(target, upstreamParameters(request, principal), signal);
+    upstream = await connectUpstream(target, upstreamParameters(request, principal, policy !== null), signal);
+    const shared = await gateway.enforcementFor(target, upstream.serverVersion);
     const facts = {
       id: newId("ses", gateway.clock.nowMs()),
       principal,
@@ -164,7 +171,8 @@ async function open(
       signal.throwIfAborted();
       gateway.requireFree(principal); // frozen while it was connecting
       requireConnected(socket, upstream.socket);
-      start(gateway, { socket, upstream, target, journal, principal, minor: version.minor, release });
+      const enforcement = shared === null ? null : { shared, subject };
+      start(gateway, { socket, upstream, target, journal, principal, minor: version.minor, release, enforcement });
     } catch (error) {
       journal.closed("ended before it was greeted"); // it is on record as opened
       gateway.settleSoon();
@@ -201,8 +209,24 @@ function chooseTarget(gateway: Gateway, request: StartupRequest, principal: Prin
   return { target: upstreamTarget(request.database, database, settings), role };
 }
 
-function upstreamParameters(request: StartupRequest, principal: Principal): ReadonlyMap<string, string> {
-  const parameters = new Map(request.settings);
+/**
+ * The server's own trees, for policy. As start-up keys they are the session's reset values, which RESET ALL and DISCARD ALL
+ * leave alone (design page tree, section 2).
+ */
+const SHOW_TREES = {
+  debug_print_rewritten: "on",
+  debug_pretty_print: "off",
+  debug_print_parse: "off",
+  debug_print_plan: "off",
+  client_min_messages: "log",
+} as const;
+
+function upstreamParameters(
+  request: StartupRequest,
+  principal: Principal,
+  judged: boolean,
+): ReadonlyMap<string, string> {
+  const parameters = new Map([...request.settings, ...(judged ? Object.entries(SHOW_TREES) : [])]);
   parameters.set("application_name", sessionName(principal, request.applicationName));
   parameters.set("client_encoding", "UTF8");
   return parameters;
@@ -230,6 +254,18 @@ function handedOver(gateway: Gateway, journal: SessionJournal): Promise<void> {
   });
 }
 
+/** The principal of policy is who acts; on whose behalf is context (design page policy, "Entities"). */
+function subjectOf(principal: Principal, clientAddress: string): Subject {
+  const { kind, id, issuer, subject, actors, groups, claims } = principal;
+  const actor = actors[0]?.subject;
+  return {
+    principal: { kind, id, issuer, subject, groups, claims, ...(actor === undefined ? {} : { actor }) },
+    clientAddress,
+    via: "wire",
+    ...(actor === undefined ? {} : { onBehalfOf: subject }),
+  };
+}
+
 interface Opened {
   readonly socket: Socket;
   readonly upstream: UpstreamConnection;
@@ -238,10 +274,11 @@ interface Opened {
   readonly principal: Principal;
   readonly minor: number;
   readonly release: () => void;
+  readonly enforcement: SessionParts["enforcement"];
 }
 
 function start(gateway: Gateway, opened: Opened): void {
-  const { socket, upstream, target, journal, principal, release } = opened;
+  const { socket, upstream, target, journal, principal, release, enforcement } = opened;
   const key = new Uint8Array(randomBytes(opened.minor === 0 ? CANCEL_KEY_BYTES[0] : CANCEL_KEY_BYTES[2]));
   const { limits } = gateway.config;
   const session = new Session({
@@ -262,6 +299,7 @@ function start(gateway: Gateway, opened: Opened): void {
     reported: upstream.parameters,
     settleSoon: gateway.settleSoon,
     applicationName: (name) => sessionName(principal, name),
+    enforcement,
     openedAtMs: gateway.clock.nowMs(),
     cancel: () => gateway.cancelUpstream(target, upstream),
     onClosed: (closed) => {

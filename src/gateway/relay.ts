@@ -18,6 +18,8 @@ import { parseCommandTag } from "../wire/results.ts";
 import { decodeParameterStatus } from "../wire/session-messages.ts";
 import { commitment, commitmentStream } from "./journal.ts";
 import { errorResponse } from "./refuse.ts";
+import { clientLevel } from "./rewrite-setting.ts";
+import { ShownTrees } from "./shown-trees.ts";
 import type { TransactionStatus, WireLink } from "./wire-link.ts";
 
 export interface RelayEvents {
@@ -45,12 +47,16 @@ export class Relay implements FrameVisitor {
   #out: Uint8Array[] = [];
   /** Why the session ends as soon as what has come is dealt with. */
   #lost: GatewayError | null = null;
+  /** What comes now was not judged: none of it goes to the client. */
+  #withheld = false;
+  readonly #trees: ShownTrees;
   /** False: answers are read to the end for the record and go nowhere, the client is gone. */
   #deliver = true;
 
   constructor(link: WireLink, events: RelayEvents) {
     this.#link = link;
     this.#events = events;
+    this.#trees = new ShownTrees(link);
   }
 
   /** The client is gone. */
@@ -60,7 +66,7 @@ export class Relay implements FrameVisitor {
 
   /** True between two messages to the client: only then may a message of our own be put in. */
   get atBoundary(): boolean {
-    return !this.#scanner.streaming;
+    return !this.#scanner.streaming || this.#withheld;
   }
 
   receive(chunk: Uint8Array): void {
@@ -88,6 +94,10 @@ export class Relay implements FrameVisitor {
       this.#runBytes = bytes;
       this.#runStart = start;
     }
+    if (this.#isCaptured(type, start, end)) {
+      this.#drop(bytes, start, end);
+      return true;
+    }
     if (type === BACKEND.DataRow || type === BACKEND.CopyData) {
       this.#row(start, end - start);
       this.#rowsEnd = end;
@@ -99,11 +109,29 @@ export class Relay implements FrameVisitor {
     const verdict = this.#message(type, start, end);
     if (verdict === "pass") this.#runEnd = end;
     else {
-      if (start > this.#runStart) this.#out.push(bytes.subarray(this.#runStart, start));
+      this.#drop(bytes, start, end);
       if (verdict !== "drop") this.#out.push(verdict);
-      this.#runStart = end;
-      this.#runEnd = end;
     }
+    if (this.#withheld && this.#deliver) {
+      this.#drop(bytes, this.#runEnd, this.#runEnd);
+      this.#write();
+      this.#deliver = false;
+    }
+    return true;
+  }
+
+  #drop(bytes: Uint8Array, start: number, end: number): void {
+    if (start > this.#runStart) this.#out.push(bytes.subarray(this.#runStart, start));
+    this.#runStart = end;
+    this.#runEnd = end;
+  }
+
+  /** A row of a statement of our own. */
+  #isCaptured(type: number, start: number, end: number): boolean {
+    if (type !== BACKEND.DataRow) return false;
+    const capture = this.#link.expectations.peek()?.capture;
+    if (capture === null || capture === undefined) return false;
+    capture.push(this.#runBytes.slice(start, end));
     return true;
   }
 
@@ -198,10 +226,12 @@ export class Relay implements FrameVisitor {
       case BACKEND.ParameterDescription:
         if (this.#link.expectations.peek()?.kind !== "describeStatement")
           throw broken("ParameterDescription out of order");
-        return "pass";
-      case BACKEND.RowDescription:
-        this.#described();
-        return "pass";
+        return this.#link.expectations.peek()?.hidden === true ? "drop" : "pass";
+      case BACKEND.RowDescription: {
+        // That of a simple Query's own hidden Describe is the client's.
+        const { kind, hidden } = this.#described();
+        return kind === "describeStatement" && hidden ? "drop" : "pass";
+      }
       case BACKEND.NoData:
         return this.#described().hidden ? "drop" : "pass";
       case BACKEND.ErrorResponse:
@@ -209,6 +239,7 @@ export class Relay implements FrameVisitor {
       case BACKEND.ParameterStatus:
         return this.#reported(at, end);
       case BACKEND.NoticeResponse:
+        return this.#noticed(at, end);
       case BACKEND.NotificationResponse:
       case BACKEND.CopyDone:
         return "pass";
@@ -226,6 +257,7 @@ export class Relay implements FrameVisitor {
     const expectation = this.#link.expectations.shift();
     if (expectation?.kind !== kind) throw broken(`an answer to ${kind} out of order`);
     confirm(expectation);
+    this.#takeTree(expectation);
     return expectation.hidden ? "drop" : "pass";
   }
 
@@ -234,6 +266,7 @@ export class Relay implements FrameVisitor {
     if (expectation?.kind !== "describePortal" && expectation?.kind !== "describeStatement") {
       throw broken("an answer to Describe out of order");
     }
+    this.#takeTree(expectation);
     return expectation;
   }
 
@@ -249,7 +282,9 @@ export class Relay implements FrameVisitor {
     const expectation = expectations.shift();
     if (expectation?.kind !== "execute") throw broken("the end of a statement out of order");
     confirm(expectation);
+    this.#takeTree(expectation);
     const { run } = expectation;
+    if (run !== null) end(run);
     if (run === null) return expectation.hidden ? "drop" : "pass";
     if (run === this.#link.copyRun) {
       // It ended without asking for data: nothing waits for an answer to it any more.
@@ -271,6 +306,7 @@ export class Relay implements FrameVisitor {
   #settle(run: StatementRun, command: string): void {
     const { fate, parts } = this.#link;
     const parsed = run.statement.parsed;
+    if (parsed !== null) this.#link.clientMessages = clientLevel(parsed) ?? this.#link.clientMessages;
     const transaction = parsed?.transaction;
     if (transaction === undefined) {
       if (parsed?.class === "call") fate.called();
@@ -342,6 +378,23 @@ export class Relay implements FrameVisitor {
     return "pass";
   }
 
+  #noticed(at: number, end: number): Verdict {
+    const { pass, problem } = this.#trees.noticed(this.#runBytes, at + 5, end);
+    if (problem !== null) this.#withhold(problem);
+    return pass ? "pass" : "drop";
+  }
+
+  #takeTree(expectation: Expectation): void {
+    const problem = this.#trees.take(expectation);
+    if (problem !== null) this.#withhold(problem);
+  }
+
+  /** Nothing that comes from here on goes to the client, and the session ends. */
+  #withhold(why: GatewayError): void {
+    this.#withheld = true;
+    this.#lost ??= why;
+  }
+
   #copyIn(): Verdict {
     const link = this.#link;
     if (link.copy !== "asked" || link.expectations.peek()?.kind !== "execute")
@@ -356,6 +409,7 @@ export class Relay implements FrameVisitor {
     const failed = link.expectations.peek();
     if (failed === null || report.severity === "FATAL" || report.severity === "PANIC") return "pass"; // the server ends the session
     link.fate.failed();
+    this.#trees.dismiss();
     if (failed.kind === "sync") return "pass"; // a deferred constraint, at the commit of an implicit transaction
     const skipped = link.expectations.skipToSync();
     if (link.expectations.length === 0) link.skipping = true;
@@ -371,8 +425,10 @@ export class Relay implements FrameVisitor {
     // An error at Parse or Bind is that of the run behind it, if that run is of the same statement.
     let hit: StatementRun | null = failed.run;
     if (hit === null && failed.kind !== "refusal") hit = skipped.find((other) => other.run !== null)?.run ?? null;
+    this.#link.lastError = hit === null ? sqlstate : "";
     for (const { run } of skipped) {
       if (run === null) continue;
+      end(run);
       if (run === this.#link.copyRun) {
         this.#link.copy = "none";
         this.#link.copyRun = null;
@@ -405,6 +461,14 @@ const RELIED_ON: ReadonlySet<string> = new Set([
 ]);
 /** What a code may look like; an extension of the server may raise anything, and it goes into an entry as it is. */
 const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+function end(run: StatementRun): void {
+  run.ended = true;
+  const evidence = run.early;
+  if (evidence === null) return;
+  evidence.earlyRuns--;
+  if (evidence.earlyRuns === 0) evidence.early = null;
+}
 
 function confirm({ changes }: Expectation): void {
   if (changes !== null) for (const change of changes) change.confirm();

@@ -1,25 +1,42 @@
-/** SET application_name keeps the actor in front, so that the server's own log goes on naming who acts. */
+/**
+ * SETs that go upstream otherwise than they came: application_name keeps the actor in front, so that the server's own log goes on
+ * naming who acts, and client_min_messages is Postern's to keep, since the server must go on sending its trees.
+ */
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import type { WireLink } from "./wire-link.ts";
 
 const encoder = new TextEncoder();
 
-/** The statement's new text; null where it stays as it is. @param naming the session's way of naming itself. */
-export function rewriteApplicationName(parsed: ParsedStatement, naming: (name: string) => string): Uint8Array | null {
+/** The statement's new text; null where it stays as it is. @param link the session's way of naming itself, and who keeps its level. */
+export function rewriteSetting(parsed: ParsedStatement, link: WireLink): Uint8Array | null {
   const { setting } = parsed;
-  if (setting?.name !== "application_name") return null;
+  if (setting === undefined) return null;
   const local = setting.local === true || setting.kind === "setLocal" ? "LOCAL " : "";
-  switch (setting.kind) {
-    case "set":
-    case "setLocal":
-      return encoder.encode(`SET ${local}application_name = ${literal(naming(setting.value ?? ""))}`);
-    case "reset":
-    case "setDefault":
-      return null; // the session's default is what Postern connected with
-    default:
-      return null;
+  const sets = setting.kind === "set" || setting.kind === "setLocal";
+  if (setting.name === "application_name" && sets) {
+    const name = link.parts.applicationName(setting.value ?? "");
+    return encoder.encode(`SET ${local}application_name = ${literal(name)}`);
   }
+  if (setting.name !== "client_min_messages" || link.enforcer === null) return null;
+  // A setting of no meaning: it answers as the real one would, also in a transaction that is rolled back.
+  if (sets) return encoder.encode(`SET ${local}${STAND_IN} = ${literal(setting.value ?? "")}`);
+  const resets = setting.kind === "reset" || setting.kind === "setDefault";
+  return resets ? encoder.encode(`SET ${local}${STAND_IN} = ${literal(DEFAULT_LEVEL)}`) : null;
 }
+
+/** The level that a completed statement leaves; null: the one there was. */
+export function clientLevel({ setting }: ParsedStatement): string | null {
+  if (setting === undefined) return null;
+  if (setting.kind === "resetAll" || setting.kind === "discardAll") return DEFAULT_LEVEL;
+  if (setting.name !== "client_min_messages") return null;
+  if (setting.kind === "reset" || setting.kind === "setDefault") return DEFAULT_LEVEL;
+  return setting.kind === "set" || setting.kind === "setLocal" ? (setting.value ?? DEFAULT_LEVEL).toLowerCase() : null;
+}
+
+const STAND_IN = "postern.client_min_messages";
+/** The server's own default. */
+const DEFAULT_LEVEL = "notice";
 
 /** A string literal under standard_conforming_strings = on, which Postern never lets change. */
 function literal(text: string): string {

@@ -51,7 +51,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.options = options;
     this.id = options.journal.facts.id;
-    this.#link = new WireLink(options);
+    this.#link = new WireLink(options, () => this.#frontend.resume());
     const { client, upstream, log, clock, metrics } = options;
     this.#gate = new Gate(log, upstream, clock, metrics.stages.record, {
       failed: (error) => this.end(error),

@@ -1,57 +1,88 @@
 /**
- * Simple Query: the string is split by PostgreSQL's grammar, every statement is judged before the first is forwarded, and they
- * go upstream as extended messages with one Sync at the end, which is the same implicit transaction.
+ * Simple Query: the string is split by PostgreSQL's grammar, and its statements go upstream as extended messages with one Sync at
+ * the end, which is the same implicit transaction. Whatever the grammar alone forbids is refused before the first is sent; what
+ * depends on names is judged at each one's turn, when the server has said what they mean there.
  */
 
-import type { GatewayError } from "../base/errors.ts";
+import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import type { PreparedStatement, StatementRun } from "../statement/statement.ts";
-import { applyEffects, behindName, mayWrite, namesSettled } from "./effects.ts";
+import type { Evidence, PreparedStatement, StatementRun } from "../statement/statement.ts";
+import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
+import type { Ruling } from "./enforcement.ts";
+import { type Inquiry, textInside } from "./inquiry.ts";
 import type { Intents } from "./intents.ts";
 import { judge } from "./judge.ts";
-import { FLUSH, isReadAlike, SETTLE_SETTINGS, SYNC, simpleStatement } from "./messages.ts";
-import { rewriteApplicationName } from "./rewrite-setting.ts";
+import { FLUSH, isReadAlike, SETTLE_SETTINGS, SYNC, simpleBind, simpleExecute, simpleParse } from "./messages.ts";
+import { rewriteSetting } from "./rewrite-setting.ts";
 import type { ReadText } from "./statement-reader.ts";
 import type { WireLink } from "./wire-link.ts";
 
-/** A statement of the string, judged. What depends on names was asked when it was its turn among them. */
+/** A statement of the string. What depends on names was asked when it was its turn among them. */
 interface Planned {
   readonly statement: PreparedStatement;
   readonly durable: boolean;
   readonly binary: boolean;
   readonly behind: ReturnType<typeof behindName>;
   readonly changes: readonly NameChange[] | null;
+  /** What PREPARE and DECLARE give a name to. */
+  readonly inner: Evidence | null;
 }
+
+/**
+ * `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
+ * functions, and a write waits for what that showed. `running`: nothing may be sent behind it yet. `copying`: the data is.
+ */
+type Stage = "due" | "parsed" | "bound" | "running" | "copying";
 
 interface Pending {
   readonly query: Uint8Array;
   readonly plan: readonly Planned[];
   next: number;
+  stage: Stage;
+  asked: Evidence | null;
 }
 
 export class SimpleQuery {
   readonly #link: WireLink;
   readonly #intents: Intents;
+  readonly #inquiry: Inquiry;
   readonly #send: (bytes: Uint8Array) => void;
   #pending: Pending | null = null;
 
-  constructor(link: WireLink, intents: Intents, send: (bytes: Uint8Array) => void) {
+  constructor(link: WireLink, intents: Intents, inquiry: Inquiry, send: (bytes: Uint8Array) => void) {
     this.#link = link;
     this.#intents = intents;
+    this.#inquiry = inquiry;
     this.#send = send;
   }
 
-  /** Part of the string has not been sent: a COPY FROM STDIN in it is under way. */
+  /** Part of the string has not been sent. */
   get open(): boolean {
     return this.#pending !== null;
   }
 
-  /** The COPY failed: the rest of the string does not run. What it would have done to the session's names is taken back. */
+  /** A COPY FROM STDIN in it is under way, or has just failed. */
+  get inCopy(): boolean {
+    return this.#pending?.stage === "copying";
+  }
+
+  /** A statement failed: the rest of the string does not run. What it would have done to the session's names is taken back. */
   abandon(): void {
-    if (this.#pending === null) return;
-    this.#link.undo(this.#pending.plan.slice(this.#pending.next).map(({ changes }) => changes));
+    const pending = this.#pending;
+    if (pending === null) return;
+    const planned = pending.plan[pending.next];
+    // It failed when the server looked at it: it did not run, and that is on record.
+    const looked = pending.stage === "parsed" || pending.stage === "bound";
+    if (planned !== undefined && looked && this.#link.lastError !== "")
+      this.#intents.failed(planned.statement, this.#link.lastError);
+    this.#undoRest(pending);
+  }
+
+  #undoRest(pending: Pending): void {
+    this.#link.undo(pending.plan.slice(pending.next).map(({ changes }) => changes));
     this.#pending = null;
+    this.#inquiry.settled();
   }
 
   /** @returns null: on its way; an error: none of it runs; "wait": an unanswered batch decides what a name in it means. */
@@ -62,91 +93,187 @@ export class SimpleQuery {
       this.#sendEmpty();
       return null;
     }
-    const statements = read.statements.map((parsed, i) => ({
-      name: "",
-      parsed,
-      record: read.records[i] ?? { commitment: "", fingerprint: "" },
-    }));
     const plan: Planned[] = [];
-    for (const statement of statements) {
+    for (const [i, parsed] of read.statements.entries()) {
+      const record = read.records[i] ?? { commitment: "", fingerprint: "" };
+      const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
+      const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query) };
       const settled = namesSettled(link, statement);
-      const refusal = settled ? judge(statement.parsed, link.names) : null;
+      const refusal = settled ? judge(parsed, link.names) : null;
       if (!settled || refusal !== null) {
         link.undo(plan.map(({ changes }) => changes));
         if (refusal === null) return "wait";
         this.#intents.refuse(statement, null, refusal);
         return refusal;
       }
-      const durable = mayWrite(link, statement);
-      const binary = this.#isBinaryFetch(statement);
-      const behind = behindName(link, statement);
-      const changes = applyEffects(link, statement); // the next is judged as if this had run
-      plan.push({ statement, durable, binary, behind, changes });
+      plan.push(this.#plan(statement));
     }
     link.names.removeUnnamed(link.batch);
-    this.#pending = { query, plan, next: 0 };
-    this.proceed();
+    this.#pending = { query: link.enforcer === null ? query : query.slice(), plan, next: 0, stage: "due", asked: null };
+    return this.proceed();
+  }
+
+  #plan(statement: PreparedStatement): Planned {
+    const link = this.#link;
+    const durable = mayWrite(link, statement);
+    const cursor = statement.parsed?.cursor;
+    const binary = cursor?.kind === "fetch" && link.names.portal(cursor.name ?? "")?.binary === true;
+    const behind = behindName(link, statement);
+    const inner = innerFor(statement);
+    const changes = applyEffects(link, statement, inner); // the next is judged as if this had run
+    return { statement, durable, binary, behind, changes, inner };
+  }
+
+  /** Goes on as far as it can. @returns why the statement whose turn it is may not run: the rest is given up. */
+  proceed(): GatewayError | null {
+    for (let pending = this.#pending; pending !== null; pending = this.#pending) {
+      const planned = pending.plan[pending.next];
+      if (planned === undefined) {
+        this.#pending = null;
+        return null;
+      }
+      const went = this.#step(pending, planned);
+      if (went === "wait") return null;
+      if (went instanceof GatewayError) {
+        this.#undoRest(pending);
+        return went;
+      }
+    }
     return null;
   }
 
-  /** Sends on, up to the end or to a COPY FROM STDIN, whose data comes first. */
-  proceed(): void {
+  /** The data of the COPY is complete. */
+  copied(): void {
     const pending = this.#pending;
     if (pending === null) return;
-    if (pending.next === pending.plan.length) {
-      // The string ended with the COPY: what is left of it is the Sync.
-      this.#send(SYNC);
-      this.#link.endBatch();
-      this.#pending = null;
-      return;
-    }
-    while (pending.next < pending.plan.length) {
-      const planned = pending.plan[pending.next];
-      pending.next++;
-      if (planned === undefined) break;
-      if (this.#sendOne(pending.query, planned, pending.next === pending.plan.length)) return;
-    }
-    this.#pending = null;
+    if (pending.next >= pending.plan.length) this.#end();
+    pending.stage = "due";
+    this.proceed();
   }
 
-  /** @returns whether a COPY FROM STDIN was begun. */
-  #sendOne(query: Uint8Array, planned: Planned, last: boolean): boolean {
-    const { statement, binary, changes } = planned;
+  #step(pending: Pending, planned: Planned): "on" | "wait" | GatewayError {
+    const { statement } = planned;
+    if (pending.stage === "copying") return "wait";
+    if (pending.stage === "running") {
+      if (this.#link.opaqueRuns) return "wait";
+      return this.#done(pending, true);
+    }
+    if (pending.stage === "due") {
+      const grammar = statement.evidence === null && statement.parsed?.inner === undefined;
+      // A utility statement's text is not shown to the server, whose log may keep it, before it is judged.
+      if (grammar) {
+        const ruling = this.#ruling(statement, null);
+        if (ruling === null) return "wait";
+        if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
+      }
+      this.#parse(pending, planned);
+    }
+    const early = planned.durable ? null : this.#inquiry.early(statement);
+    const ruling = early ?? this.#ruling(statement, pending.asked);
+    if (ruling === null) return "wait";
+    if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
+    if (pending.stage === "bound") return this.#run(pending, planned, ruling);
+    this.#bind(pending, planned);
+    return planned.durable && statement.evidence !== null ? "on" : this.#run(pending, planned, ruling);
+  }
+
+  #ruling(statement: PreparedStatement, inner: Evidence | null): Ruling | null {
+    return this.#inquiry.ofPortal({ statement, inner, boundAfter: this.#link.executions });
+  }
+
+  #refuse({ statement }: Planned, error: GatewayError, ruling: Ruling): GatewayError {
+    this.#intents.refuse(statement, null, error, ruling);
+    return error;
+  }
+
+  /** Behind what is asked about a query inside. */
+  #parse(pending: Pending, { statement, inner }: Planned): void {
     const link = this.#link;
     const { parsed } = statement;
-    if (parsed === null) return false;
-    const text =
-      rewriteApplicationName(parsed, link.parts.applicationName) ?? query.subarray(parsed.startByte, parsed.endByte);
+    if (parsed === null) return;
+    const shift = parsed.startCharacter;
+    const { query } = pending;
+    const text = rewriteSetting(parsed, link) ?? query.subarray(parsed.startByte, parsed.endByte);
     if (link.settingsDoubtful && !isReadAlike(text)) {
       link.settleSettings();
       this.#send(SETTLE_SETTINGS);
     }
-    const run = this.#permit(planned, parsed.startCharacter);
-    this.#expect(run, changes, parsed.startCharacter);
-    const copyIn = parsed.class === "copyIn";
-    this.#send(simpleStatement(text, binary, last && !copyIn));
-    if (copyIn) {
-      link.copy = "asked";
-      link.copyRun = run;
-      this.#send(FLUSH);
-      return true;
-    }
-    if (last) link.endBatch();
-    return false;
+    pending.asked = inner === null ? null : this.#inquiry.inner(statement, inner);
+    link.expectations.push(new Expectation("parse", true, null, null, null, 0, shift, statement.evidence));
+    this.#send(simpleParse(text));
+    link.batchOpen = true;
+    pending.stage = "parsed";
   }
 
-  #expect(run: StatementRun, changes: readonly NameChange[] | null, shift: number): void {
+  #bind(pending: Pending, { statement, binary }: Planned): void {
     const { expectations } = this.#link;
-    if (shift === 0) {
-      expectations.push(EXPECT.hiddenParse);
-      expectations.push(EXPECT.hiddenBind);
-      expectations.push(EXPECT.hiddenDescribePortal);
-    } else {
-      expectations.push(new Expectation("parse", true, null, null, null, 0, shift));
-      expectations.push(new Expectation("bind", true, null, null, null, 0, shift));
-      expectations.push(new Expectation("describePortal", true, null, null, null, 0, shift));
+    const shift = statement.parsed?.startCharacter ?? 0;
+    expectations.push(new Expectation("bind", true, null, null, null, 0, shift, statement.evidence));
+    if (shift === 0) expectations.push(EXPECT.hiddenDescribePortal);
+    else expectations.push(new Expectation("describePortal", true, null, null, null, 0, shift));
+    this.#send(simpleBind(binary));
+    this.#inquiry.sentMore();
+    pending.stage = "bound";
+  }
+
+  #run(pending: Pending, planned: Planned, ruling: Ruling): "on" | "wait" {
+    const { statement, durable, behind, changes } = planned;
+    const link = this.#link;
+    const { parsed } = statement;
+    const run = this.#intents.permit({
+      statement,
+      parameters: behind?.parameters ?? null,
+      behind: behind?.record ?? null,
+      durable,
+      positionShift: parsed?.startCharacter ?? 0,
+      ruling,
+    });
+    this.#inquiry.letGo(run, ruling);
+    const shown = parsed?.prepared?.kind === "prepare" ? planned.inner : null;
+    link.expectations.push(new Expectation("execute", false, run, changes, null, 0, 0, shown));
+    this.#inquiry.settled();
+    if (parsed?.class === "copyIn") return this.#copy(pending, run);
+    const last = pending.next === pending.plan.length - 1;
+    if (run.inside !== "judge") {
+      this.#send(simpleExecute(last));
+      return this.#done(pending, false);
     }
-    expectations.push(new Expectation("execute", false, run, changes, null, 0));
+    this.#send(simpleExecute(false));
+    this.#send(FLUSH);
+    link.opaque = run;
+    pending.stage = "running";
+    return "wait";
+  }
+
+  #copy(pending: Pending, run: StatementRun): "wait" {
+    const link = this.#link;
+    this.#send(simpleExecute(false));
+    this.#send(FLUSH);
+    link.copy = "asked";
+    link.copyRun = run;
+    pending.next++;
+    pending.stage = "copying";
+    return "wait";
+  }
+
+  /** @param sync the end of the batch has not been sent with it. */
+  #done(pending: Pending, sync: boolean): "on" {
+    pending.next++;
+    pending.stage = "due";
+    pending.asked = null;
+    if (pending.next < pending.plan.length) return "on";
+    if (sync) this.#end();
+    else {
+      this.#link.endBatch();
+      this.#pending = null;
+    }
+    return "on";
+  }
+
+  #end(): void {
+    this.#send(SYNC);
+    this.#link.endBatch();
+    this.#pending = null;
   }
 
   #sendEmpty(): void {
@@ -155,19 +282,10 @@ export class SimpleQuery {
     expectations.push(EXPECT.hiddenBind);
     expectations.push(EXPECT.hiddenDescribePortal);
     expectations.push(new Expectation("execute", false, null, null, null, 0));
-    this.#send(simpleStatement(NOTHING, false, true));
+    this.#send(simpleParse(NOTHING));
+    this.#send(simpleBind(false));
+    this.#send(simpleExecute(true));
     this.#link.endBatch();
-  }
-
-  #permit({ statement, durable, behind }: Planned, positionShift: number): StatementRun {
-    const parameters = behind?.parameters ?? null;
-    return this.#intents.permit({ statement, parameters, behind: behind?.record ?? null, durable, positionShift });
-  }
-
-  #isBinaryFetch(statement: PreparedStatement): boolean {
-    const cursor = statement.parsed?.cursor;
-    if (cursor?.kind !== "fetch") return false;
-    return this.#link.names.portal(cursor.name ?? "")?.binary === true;
   }
 }
 

@@ -7,6 +7,8 @@ import { EXPECT, Expectation, Expectations } from "../statement/expectations.ts"
 import { type NameChange, Namespace } from "../statement/namespace.ts";
 import type { StatementRun } from "../statement/statement.ts";
 import { TransactionFate } from "../statement/transaction.ts";
+import type { Enforcement, Subject } from "./enforcement.ts";
+import { Enforcer } from "./enforcer.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { StatementMetrics } from "./statement-metrics.ts";
 import type { StatementReader } from "./statement-reader.ts";
@@ -36,6 +38,8 @@ export interface SessionParts {
   readonly settleSoon: () => void;
   /** Rewrites what a client sets as application_name, so that the server's log goes on naming the actor. */
   readonly applicationName: (name: string) => string;
+  /** Judges by policy; absent where none is configured. */
+  readonly enforcement: { readonly shared: Enforcement; readonly subject: Subject } | null;
 }
 
 /** How a COPY FROM STDIN stands: nothing is sent behind one before the server has said that it takes it. */
@@ -46,6 +50,16 @@ export class WireLink {
   readonly names = new Namespace();
   readonly expectations = new Expectations();
   readonly fate: TransactionFate;
+  /** Null: no policy is configured. */
+  readonly enforcer: Enforcer | null;
+  /** What the client has set client_min_messages to; the server's own stands at log. */
+  clientMessages = "notice";
+  /** Runs SQL of its own, tree by tree: nothing is sent behind it, so that it can still be undone. */
+  opaque: StatementRun | null = null;
+  /** SQLSTATE of the server's last error, where it hit nothing that was let run. */
+  lastError = "";
+  /** Statements sent to run so far. */
+  executions = 0;
   status: TransactionStatus = "I";
   /** Number of the batch that the next message belongs to; a batch ends with its Sync. */
   batch = 1;
@@ -64,10 +78,22 @@ export class WireLink {
   /** Statements that were forwarded and have no outcome yet. */
   running = 0;
 
-  constructor(parts: SessionParts) {
+  /** @param resume called when what a statement waits for besides the server has come. */
+  constructor(parts: SessionParts, resume: () => void) {
     this.parts = parts;
+    const { enforcement } = parts;
+    this.enforcer = enforcement === null ? null : new Enforcer(enforcement.shared, enforcement.subject, resume);
     this.fate = new TransactionFate(parts.serverMajor);
     this.lastActivityMs = parts.clock.monotonicMs();
+  }
+
+  get opaqueRuns(): boolean {
+    return this.opaque !== null && !this.opaque.ended;
+  }
+
+  /** As policy sees it: between BEGIN and its end. */
+  get inTransaction(): boolean {
+    return this.status === "T" || this.fate.inBlock;
   }
 
   /** A Sync goes out: the batch ends. */

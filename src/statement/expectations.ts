@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import type { NameChange } from "./namespace.ts";
-import type { StatementRun } from "./statement.ts";
+import type { Evidence, StatementRun } from "./statement.ts";
 
 export type ExpectationKind =
   | "parse"
@@ -32,6 +32,10 @@ export class Expectation {
   readonly batch: number;
   /** For messages of our own making: what to add to the position of an error, in characters. */
   readonly shift: number;
+  /** What a tree that comes with the answer is evidence of. */
+  readonly evidence: Evidence | null;
+  /** Takes the rows of a statement of our own. */
+  readonly capture: Uint8Array[] | null;
 
   constructor(
     kind: ExpectationKind,
@@ -41,6 +45,8 @@ export class Expectation {
     error: GatewayError | null,
     batch: number,
     shift = 0,
+    evidence: Evidence | null = null,
+    capture: Uint8Array[] | null = null,
   ) {
     this.kind = kind;
     this.hidden = hidden;
@@ -49,6 +55,8 @@ export class Expectation {
     this.error = error;
     this.batch = batch;
     this.shift = shift;
+    this.evidence = evidence;
+    this.capture = capture;
   }
 }
 
@@ -63,9 +71,13 @@ const hiddenRun = [hiddenClose, hiddenParse, hiddenBind, plain("execute", true),
 export const EXPECT = {
   hiddenParse,
   hiddenBind,
+  hiddenClose,
   hiddenDescribePortal: plain("describePortal", true),
   /** Answers to src/gateway/messages.ts's SETTLE_SETTINGS. */
   settleSettings: [...hiddenRun, ...hiddenRun],
+  /** Answers before and behind the Execute of a question of Postern's own. */
+  hiddenQueryHead: [hiddenClose, hiddenParse, hiddenBind],
+  hiddenQueryTail: [hiddenClose, hiddenClose],
   describeStatement: plain("describeStatement", false),
   describePortal: plain("describePortal", false),
 } as const;
@@ -86,6 +98,7 @@ export class Expectations {
     if (this.#length === this.#slots.length) this.#grow();
     this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = expectation;
     this.#length++;
+    if (expectation.evidence !== null) expectation.evidence.outstanding++;
   }
 
   peek(): Expectation | null {
@@ -98,6 +111,7 @@ export class Expectations {
     this.#slots[this.#head] = null;
     this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#length--;
+    if (first !== null && first.evidence !== null) first.evidence.outstanding--;
     return first;
   }
 

@@ -2,10 +2,35 @@
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 
+/**
+ * What the server has said that a statement does: its own rewritten tree, printed where it analyses the statement. The same
+ * object for all names of the statement, since any message about it may bring a new tree.
+ */
+export class Evidence {
+  /** Messages on their way that may bring a tree. What stands here is not the last word until there are none. */
+  outstanding = 0;
+  /** The newest tree as text; null: none has come. */
+  tree: Uint8Array | null = null;
+  /** More than one tree came with one answer, or none did where one must: nothing may be judged by what is here. */
+  broken = false;
+  /** By what a run was let go before this had come; what comes has to agree with it. The gateway's: see its enforcement. */
+  early: EarlyRuling | null = null;
+  earlyRuns = 0;
+}
+
+/** What a run was let go by. */
+export interface EarlyRuling {
+  readonly requests: string;
+}
+
 /** A prepared statement, by Parse or by SQL PREPARE. `parsed` is null for the empty statement. */
 export interface PreparedStatement {
   readonly name: string;
   readonly parsed: ParsedStatement | null;
+  /** Of a statement that the server prints a tree for, where trees are asked for. */
+  readonly evidence: Evidence | null;
+  /** The whole text that it stands in, which what it carries inside is cut out of; null where nothing is. */
+  readonly text: Uint8Array | null;
   /** What the log says of its text: commitment and fingerprint, ready to be written. */
   readonly record: StatementRecord;
 }
@@ -27,6 +52,10 @@ export interface Portal {
   readonly hold: boolean;
   /** A cursor declared BINARY: FETCH answers in binary. */
   readonly binary: boolean;
+  /** Of a statement that carries a query inside: what the server says of that query, asked right before this was bound. */
+  readonly inner: Evidence | null;
+  /** How many statements the session had run when this was bound. */
+  readonly boundAfter: number;
 }
 
 /** One execution: from its intent in the log to its outcome. */
@@ -42,6 +71,13 @@ export class StatementRun {
   readonly startedMs: number;
   /** Where its text starts in the string that held it, in characters: added to the position of an error. */
   readonly positionShift: number;
+  /** SQL that may run inside it: none, the owner's own, or such as is judged tree by tree. */
+  readonly inside: "none" | "owner" | "judge";
+  /** Rows that it may deliver; null: as many as there are. */
+  readonly maxRows: number | null;
+  /** What it was let go by, before that had come; null: it had. */
+  early: Evidence | null = null;
+  ended = false;
   /** Rows or messages of copy data delivered to the client. */
   rows = 0;
   /** Bytes of them, headers included. */
@@ -56,6 +92,8 @@ export class StatementRun {
     durable: boolean,
     startedMs: number,
     positionShift: number,
+    inside: StatementRun["inside"],
+    maxRows: number | null,
   ) {
     this.statement = statement;
     this.sessionSeq = sessionSeq;
@@ -63,5 +101,7 @@ export class StatementRun {
     this.durable = durable;
     this.startedMs = startedMs;
     this.positionShift = positionShift;
+    this.inside = inside;
+    this.maxRows = maxRows;
   }
 }

@@ -119,6 +119,11 @@ export class TransactionFate {
     return this.#settle(!this.#failed);
   }
 
+  /** Between BEGIN and its end. */
+  get inBlock(): boolean {
+    return this.#block;
+  }
+
   #forget(): void {
     this.#open = [];
     this.#savepoints = [];

@@ -2,6 +2,10 @@
 
 export type ServerMajor = 15 | 16 | 17 | 18;
 
+export function isServerMajor(major: number): major is ServerMajor {
+  return major >= 15 && major <= 18 && Number.isInteger(major);
+}
+
 export interface RelationTouch {
   readonly action: "select" | "insert" | "update" | "delete";
   readonly oid: number;

@@ -1,0 +1,244 @@
+/**
+ * Judges statements of one database for one upstream role: the server's tree or the grammar's facts in, a ruling out. Shared by
+ * all sessions, so that a tree seen before costs a hash and a look-up. Waits for nothing: what the catalog does not know
+ * is told as `stale`, and who asks has it loaded.
+ */
+
+import { hash } from "node:crypto";
+import type { Catalog } from "../analysis/catalog.ts";
+import { type FunctionListing, FunctionRules } from "../analysis/functions.ts";
+import { readQueryTree } from "../analysis/query-tree/reader.ts";
+import { touchedBy } from "../analysis/query-tree/touched.ts";
+import type { ServerMajor, TreeFacts } from "../analysis/query-tree/tree-facts.ts";
+import { type PolicyRequest, resourceText } from "../analysis/requests.ts";
+import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis/tree-requests.ts";
+import { canonicalJson } from "../base/canonical-json.ts";
+import type { Clock } from "../base/clock.ts";
+import { GatewayError } from "../base/errors.ts";
+import { combine, type Decision } from "../policy/decision.ts";
+import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy-set.ts";
+import { refusalOf } from "../policy/refusal.ts";
+import type { CatalogWatch } from "../upstream/catalog-watch.ts";
+
+export interface EnforcementOptions {
+  readonly database: string;
+  readonly major: ServerMajor;
+  readonly catalogs: CatalogWatch;
+  /** The policy in force: read at each decision, so that a reload holds from the next statement on. */
+  readonly policies: () => ActivePolicy;
+  readonly clock: Clock;
+}
+
+export interface ActivePolicy {
+  readonly set: PolicySet;
+  readonly listings: readonly FunctionListing[];
+  /** `shadow`: decided and recorded, not enforced. */
+  readonly mode: "enforce" | "shadow";
+}
+
+/** What a statement asks for, by its tree. */
+export interface Analysed extends StatementRequests {
+  readonly facts: TreeFacts | null;
+}
+
+/** Who asks, and how. */
+export interface Subject {
+  readonly principal: PolicyPrincipal;
+  readonly clientAddress: string;
+  readonly onBehalfOf?: string;
+  readonly via: "wire" | "mcp" | "http";
+}
+
+export interface Ruling {
+  /** Null: it may run. */
+  readonly error: GatewayError | null;
+  /** Requests and decisions as canonical JSON, ready for the entry. */
+  readonly requests: string;
+  /** Version of the policy that decided; null: none did. */
+  readonly policy: string | null;
+  /** SQL that runs inside it: none is expected, the owner's own is taken as it is, or each tree is judged. */
+  readonly inside: "none" | "owner" | "judge";
+  readonly maxRows: number | null;
+}
+
+/** Of a statement where no policy is configured: everything that the role may. */
+export const UNJUDGED: Ruling = { error: null, requests: "[]", policy: null, inside: "owner", maxRows: null };
+
+/** Trees kept at most. */
+const MAX_TREES = 20_000;
+/** An entry holds at most 65,535 bytes, of which requests may take so many. */
+const MAX_REQUESTS_BYTES = 32_768;
+const NOTHING: Analysed = {
+  facts: null,
+  requests: [],
+  refusal: null,
+  callsFunctions: false,
+  firesTriggers: false,
+};
+
+export class Enforcement {
+  readonly #options: EnforcementOptions;
+  readonly #trees = new Map<string, Analysed>();
+  #catalog: Catalog;
+  #rules: FunctionRules;
+  #listings: readonly FunctionListing[];
+  hits = 0;
+  misses = 0;
+
+  constructor(options: EnforcementOptions) {
+    this.#options = options;
+    this.#catalog = options.catalogs.current;
+    this.#listings = options.policies().listings;
+    this.#rules = new FunctionRules(this.#catalog, this.#listings);
+  }
+
+  get database(): string {
+    return this.#options.database;
+  }
+
+  /** The catalog is as new as it can be: not where nobody has asked for a while, or the server cannot be asked. */
+  get isCurrent(): boolean {
+    return this.#options.catalogs.state === "current";
+  }
+
+  get catalog(): Catalog {
+    this.#keepUp();
+    return this.#catalog;
+  }
+
+  /** Loads the catalog anew. */
+  async refresh(): Promise<void> {
+    await this.#options.catalogs.refresh();
+  }
+
+  /** What the tree says; `stale`: refresh() and ask again. @param again asked after a refresh: then it is a refusal. */
+  analyse(tree: Uint8Array, again: boolean): Analysed | "stale" {
+    if (!this.isCurrent) return again ? refusing(outOfSight()) : "stale";
+    this.#keepUp();
+    const key = hash("sha256", tree, "base64");
+    const known = this.#trees.get(key);
+    if (known !== undefined) {
+      this.hits++;
+      return known;
+    }
+    this.misses++;
+    try {
+      const facts = touchedBy(readQueryTree(tree, this.#options.major), this.#options.major);
+      const analysed = { facts, ...treeRequests(facts, this.#catalog, this.#rules) };
+      if (this.#trees.size >= MAX_TREES) this.#trees.clear();
+      this.#trees.set(key, analysed);
+      return analysed;
+    } catch (error) {
+      if (error instanceof CatalogTooOld && !again) return "stale";
+      return refusing(error);
+    }
+  }
+
+  /** Everything beside the requests and the session that a ruling depends on. */
+  stamp(inTransaction: boolean): string {
+    const hour = Math.floor(this.#options.clock.nowMs() / 3_600_000);
+    return `${this.#options.policies().set.version}${this.#options.policies().mode}${hour}${inTransaction}`;
+  }
+
+  /** Decides. @param more requests of the statement beside those of its tree. */
+  rule(analysed: Analysed, more: readonly PolicyRequest[], subject: Subject, inTransaction: boolean): Ruling {
+    const { set, mode } = this.#options.policies();
+    const requests = more.length === 0 ? analysed.requests : [...more, ...analysed.requests];
+    const context = contextOf(subject, analysed.facts, inTransaction, this.#options.clock);
+    const decisions = requests.map((request) => set.decide(subject.principal, request, context));
+    const combined = combine(decisions);
+    const denied = analysed.refusal ?? (combined.verdict === "permit" ? null : refusalOf(requests, decisions));
+    const recorded = canonicalJson(requests.map((request, i) => recordOf(request, decisions[i])));
+    const tooMany = recorded.length > MAX_REQUESTS_BYTES;
+    return {
+      error: tooMany ? tooManyRequests(requests.length) : mode === "shadow" ? null : denied,
+      requests: tooMany ? "[]" : recorded,
+      policy: set.version,
+      inside: analysed.callsFunctions ? "judge" : analysed.firesTriggers ? "owner" : "none",
+      maxRows: combined.verdict === "permit" ? (combined.obligations.maxRows ?? null) : null,
+    };
+  }
+
+  /** What was found by another catalog or other listings holds no more. */
+  #keepUp(): void {
+    const { current } = this.#options.catalogs;
+    const { listings } = this.#options.policies();
+    if (current === this.#catalog && listings === this.#listings) return;
+    this.#catalog = current;
+    this.#listings = listings;
+    this.#rules = new FunctionRules(current, listings);
+    this.#trees.clear();
+  }
+}
+
+function contextOf(subject: Subject, facts: TreeFacts | null, inTransaction: boolean, clock: Clock): PolicyContext {
+  const now = new Date(clock.nowMs());
+  return {
+    approvedBy: [],
+    hasWhere: facts?.hasWhere ?? true,
+    matchesAll: facts?.matchesAll ?? false,
+    inTransaction,
+    via: subject.via,
+    hour: now.getUTCHours(),
+    weekday: now.getUTCDay(),
+    clientAddress: subject.clientAddress,
+    ...(subject.onBehalfOf === undefined ? {} : { onBehalfOf: subject.onBehalfOf }),
+  };
+}
+
+/** Action `connect`. @returns why not; null: it may. */
+export function judgeConnect(
+  { set, mode }: ActivePolicy,
+  subject: Subject,
+  database: string,
+  clock: Clock,
+): GatewayError | null {
+  const request = { action: "connect", resource: { kind: "database", database } } as const;
+  const decision = set.decide(subject.principal, request, contextOf(subject, null, false, clock));
+  const refusal = decision.verdict === "permit" || mode === "shadow" ? null : refusalOf([request], [decision]);
+  if (refusal === null) return null;
+  const { detail, hint } = refusal;
+  return new GatewayError("CONNECT_REFUSED", refusal.message, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** Nothing in particular is asked for. */
+export function asksNothing(): Analysed {
+  return NOTHING;
+}
+
+/** Judged as refused, whatever policy says. */
+export function refusing(error: unknown): Analysed {
+  const refusal =
+    error instanceof GatewayError
+      ? error
+      : new GatewayError("CANNOT_JUDGE", "the statement could not be analysed", { cause: error });
+  return { ...NOTHING, refusal };
+}
+
+function recordOf(request: PolicyRequest, decision: Decision | undefined) {
+  return {
+    action: request.action,
+    resource: resourceText(request.resource),
+    decision: decision?.verdict ?? "deny",
+    policies: [...(decision?.policies ?? [])],
+  };
+}
+
+export function outOfSight(): GatewayError {
+  return new GatewayError("CANNOT_JUDGE", "the database's catalog cannot be read at the moment", {
+    hint: "Send the statement again in a moment.",
+  });
+}
+
+function tooManyRequests(count: number): GatewayError {
+  return new GatewayError(
+    "STATEMENT_OVER_LIMIT",
+    `the statement touches ${count} things, more than an entry can name`,
+    {
+      hint: "Split it into smaller statements.",
+    },
+  );
+}

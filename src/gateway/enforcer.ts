@@ -1,0 +1,170 @@
+/**
+ * The judgement of one session's statements: what must be asked of the server before one may run, and the ruling when that is
+ * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
+ */
+
+import { utilityRequests } from "../analysis/utility-requests.ts";
+import { GatewayError } from "../base/errors.ts";
+import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
+import {
+  type Analysed,
+  asksNothing,
+  type Enforcement,
+  outOfSight,
+  type Ruling,
+  refusing,
+  type Subject,
+} from "./enforcement.ts";
+
+/** Texts whose last tree a session remembers. */
+const MAX_EXPECTED = 1_000;
+/** Classes of statements that may change what names mean. */
+const CHANGES_NAMES: ReadonlySet<string> = new Set(["session", "define", "call", "maintain", "unknown"]);
+
+interface Kept {
+  readonly ruling: Ruling;
+  /** What it was decided by besides the requests. */
+  readonly stamp: string;
+}
+
+export class Enforcer {
+  readonly #enforcement: Enforcement;
+  readonly #subject: Subject;
+  readonly #resume: () => void;
+  readonly #kept = new WeakMap<Analysed, Kept>();
+  /** By commitment of the text. */
+  readonly #expected = new Map<string, Analysed>();
+  /** What the catalog was loaded anew for. */
+  #refreshed: object | null = null;
+  #refreshing = false;
+  /** A setting or a definition since the last end of a transaction. */
+  #changed = false;
+
+  /** @param resume called when what was waited for besides the server has come. */
+  constructor(enforcement: Enforcement, subject: Subject, resume: () => void) {
+    this.#enforcement = enforcement;
+    this.#subject = subject;
+    this.#resume = resume;
+  }
+
+  /** The evidence that the Parse of a statement brings; null: none, its requests are in the grammar. */
+  evidenceFor(statement: PreparedStatement["parsed"]): Evidence | null {
+    return statement?.optimisable === true ? new Evidence() : null;
+  }
+
+  /** By what the server has said. Null: it has not said all of it. */
+  byEvidence(evidence: Evidence, inTransaction: boolean): Ruling | null {
+    const analysed = this.#analysed(evidence);
+    return analysed === null ? null : this.#rule(analysed, inTransaction);
+  }
+
+  /** By the newest tree, though another may be on its way. */
+  byTree(evidence: Evidence, inTransaction: boolean): Ruling | null {
+    if (evidence.tree === null || evidence.broken) return null;
+    const analysed = this.#enforcement.analyse(evidence.tree, false);
+    return analysed === "stale" ? null : this.#rule(analysed, inTransaction);
+  }
+
+  /** For a read that is not to wait for the server: what its text came to the last time, where it may run. Else null. */
+  byExpectation(statement: PreparedStatement, inTransaction: boolean): Ruling | null {
+    if (statement.parsed?.durability !== "read") return null;
+    const analysed = this.#expected.get(statement.record.commitment);
+    if (analysed === undefined || analysed.callsFunctions) return null;
+    const ruling = this.#rule(analysed, inTransaction);
+    return ruling.error === null ? ruling : null;
+  }
+
+  /** Notes what a text came to. */
+  expect(statement: PreparedStatement, evidence: Evidence): void {
+    if (statement.parsed?.durability !== "read" || evidence.tree === null) return;
+    const analysed = this.#enforcement.analyse(evidence.tree, true);
+    if (analysed === "stale") return;
+    if (this.#expected.size >= MAX_EXPECTED) this.#expected.clear();
+    this.#expected.set(statement.record.commitment, analysed);
+  }
+
+  /** A statement of that class goes out: names may mean something else behind it. */
+  ran(statementClass: string): void {
+    if (!CHANGES_NAMES.has(statementClass) && !(statementClass === "transaction" && this.#changed)) return;
+    // The end of a transaction takes back what was set in it.
+    this.#changed = statementClass !== "transaction";
+    this.#expected.clear();
+  }
+
+  /** Whether `ruling` still stands by what has come since. */
+  stands(ruling: EarlyRuling, evidence: Evidence, inTransaction: boolean): boolean {
+    const now = this.byTree(evidence, inTransaction);
+    return now !== null && now.error === null && now.requests === ruling.requests;
+  }
+
+  /**
+   * By the grammar's facts, with what the query inside it touches. Null: not all has come.
+   * @param searchPath the session's schemas in their order, as the server gives them.
+   */
+  byGrammar(
+    statement: PreparedStatement,
+    inner: Evidence | null,
+    searchPath: readonly string[],
+    inTransaction: boolean,
+  ): Ruling | null {
+    const { parsed } = statement;
+    if (parsed === null) return this.#rule(asksNothing(), inTransaction);
+    if (!this.#enforcement.isCurrent) {
+      if (this.#refreshed === parsed) return this.#rule(refusing(outOfSight()), inTransaction);
+      this.#refresh(parsed);
+      return null;
+    }
+    const analysed = inner === null ? asksNothing() : this.#analysed(inner);
+    if (analysed === null) return null;
+    try {
+      const more = utilityRequests(parsed, this.#enforcement.catalog, searchPath, this.#enforcement.database);
+      return this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
+    } catch (error) {
+      return this.#rule(refusing(error), inTransaction);
+    }
+  }
+
+  /** SQL that runs inside a function. @returns why the statement must end; null: it may go on. */
+  nested(tree: Uint8Array, inTransaction: boolean): GatewayError | null {
+    const analysed = this.#enforcement.analyse(tree, true);
+    if (analysed === "stale") return new GatewayError("CANNOT_JUDGE", "what a function runs could not be analysed");
+    return this.#rule(analysed, inTransaction).error;
+  }
+
+  #analysed(evidence: Evidence): Analysed | null {
+    if (evidence.outstanding > 0) return null;
+    const { tree } = evidence;
+    if (evidence.broken || tree === null) return refusing(notShown());
+    const again = tree === this.#refreshed;
+    const analysed = this.#enforcement.analyse(tree, again);
+    if (analysed !== "stale") return analysed;
+    this.#refresh(tree);
+    return null;
+  }
+
+  #refresh(cause: object): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    const done = (): void => {
+      this.#refreshing = false;
+      this.#refreshed = cause;
+      this.#resume();
+    };
+    this.#enforcement.refresh().then(done, done); // where it cannot be loaded, the statement is refused
+  }
+
+  #rule(analysed: Analysed, inTransaction: boolean): Ruling {
+    const stamp = this.#enforcement.stamp(inTransaction);
+    const kept = this.#kept.get(analysed);
+    if (kept !== undefined && kept.stamp === stamp) return kept.ruling;
+    const ruling = this.#enforcement.rule(analysed, [], this.#subject, inTransaction);
+    this.#kept.set(analysed, { ruling, stamp });
+    return ruling;
+  }
+}
+
+function notShown(): GatewayError {
+  return new GatewayError("CANNOT_JUDGE", "the server has not shown what the statement does", {
+    hint: "Send the statement again; if that does not help, the gateway's operator should look at the upstream role's settings.",
+  });
+}

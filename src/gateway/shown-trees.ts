@@ -1,0 +1,92 @@
+/**
+ * The trees that the server shows while a session goes on: each is evidence of a message whose answer is next, or of SQL that runs
+ * inside a statement, or a sign that something runs that was not judged. Also which notices the client gets.
+ */
+
+import { GatewayError } from "../base/errors.ts";
+import type { Expectation } from "../statement/expectations.ts";
+import { isForClient, readNotice } from "./tree-notice.ts";
+import type { WireLink } from "./wire-link.ts";
+
+export class ShownTrees {
+  readonly #link: WireLink;
+  /** The newest that came for the message whose answer is next, and how many did. */
+  #tree: Uint8Array | null = null;
+  #count = 0;
+
+  constructor(link: WireLink) {
+    this.#link = link;
+  }
+
+  /** A NoticeResponse, body `bytes[start, end)`. @returns whether the client gets it, and why the session may not go on. */
+  noticed(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): { readonly pass: boolean; readonly problem: GatewayError | null } {
+    const link = this.#link;
+    if (link.enforcer === null) return PASS;
+    const { severity, tree, nested } = readNotice(bytes, start, end);
+    const problem = tree === null ? null : nested ? this.#nested(tree) : this.#shown(tree);
+    return { pass: isForClient(severity, link.clientMessages), problem };
+  }
+
+  /** An answer is complete: what came before it is evidence. @returns why the session may not go on. */
+  take({ kind, evidence }: Expectation): GatewayError | null {
+    const [tree, count] = [this.#tree, this.#count];
+    this.dismiss();
+    if (evidence === null) return null;
+    if (count > 1 || (count === 0 && kind === "parse")) evidence.broken = true;
+    if (tree === null) return null;
+    evidence.tree = tree;
+    const { enforcer, inTransaction } = this.#link;
+    if (evidence.early === null || enforcer === null) return null;
+    return enforcer.stands(evidence.early, evidence, inTransaction) ? null : changed();
+  }
+
+  /** The message that it came for has failed. */
+  dismiss(): void {
+    this.#tree = null;
+    this.#count = 0;
+  }
+
+  #shown(tree: Uint8Array): GatewayError | null {
+    const expectation = this.#link.expectations.peek();
+    if (expectation === null) return unannounced();
+    if (expectation.evidence !== null) {
+      this.#tree = tree;
+      this.#count++;
+      return null;
+    }
+    // At Parse and Bind: of a statement that is judged by the grammar, or of one of our own. While one runs, a statement that
+    // is judged by its tree has shown it before.
+    const parsed = expectation.run?.statement.parsed;
+    const judgedByTree = parsed?.optimisable === true || parsed?.prepared?.kind === "execute";
+    return expectation.kind === "execute" && judgedByTree ? unannounced() : null;
+  }
+
+  /** SQL that runs inside a statement: a function's, a trigger's, a check's. */
+  #nested(tree: Uint8Array): GatewayError | null {
+    const { expectations, enforcer, inTransaction } = this.#link;
+    const run = expectations.peek()?.run;
+    // Deferred triggers run at the end of a transaction; at Bind, functions that the ruling has let pass.
+    if (run === null || run === undefined || run.inside === "owner") return null;
+    if (run.inside === "none") return unannounced();
+    return enforcer?.nested(tree, inTransaction) ?? null;
+  }
+}
+
+const PASS = { pass: true, problem: null } as const;
+
+/** The session ends rather than show what nobody has judged. */
+function unannounced(): GatewayError {
+  return new GatewayError("JUDGEMENT_LOST", "the statement ran SQL that was not judged before, and was stopped", {
+    hint: "Connect again. A function that runs SQL has to be listed, and what it runs permitted.",
+  });
+}
+
+function changed(): GatewayError {
+  return new GatewayError("JUDGEMENT_LOST", "what the statement touches has changed since it was judged", {
+    hint: "Connect again and send it once more.",
+  });
+}
