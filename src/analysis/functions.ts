@@ -85,7 +85,7 @@ export class FunctionRules {
     if (known !== undefined) return known;
     const [verdicts, seen, open]: [FunctionVerdict[], Set<number>, number[]] = [[], new Set(), [oid]];
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
-      if (seen.has(at)) continue; // a table's column may be an array of its own rows
+      if (seen.has(at)) continue;
       seen.add(at);
       const type = this.#catalog.type(at);
       if (type === undefined) verdicts.push(denied(`the catalog has no type with OID ${at}`));
