@@ -4,7 +4,13 @@ import { analyzes, classify } from "./classify.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { innerQuery, type ParseText } from "./inner-query.ts";
 import { Lexer } from "./lexer.ts";
-import type { ExplainFacts, InnerQuery, ParsedStatement, PreparedFacts } from "./parsed-statement.ts";
+import {
+  type ExplainFacts,
+  type InnerQuery,
+  MAX_TARGETS,
+  type ParsedStatement,
+  type PreparedFacts,
+} from "./parsed-statement.ts";
 import { NO_FACTS, type SessionFacts, sessionFacts } from "./session-facts.ts";
 import { settingWrites } from "./setting-writes.ts";
 import { isNode, list, type Node, number, type TreeFacts, typeText, unwrap, walk } from "./tree.ts";
@@ -129,6 +135,9 @@ function utilityFacts(
   if (into) return { undecided: "selectInto" };
   const targets = utilityTargets(node, fields);
   if (targets === undefined) return { undecided: "form" };
+  // GRANT (columns) ON many tables names each column for each of them.
+  const named = targets.reduce((sum, { columns }) => sum + 1 + (columns?.length ?? 0), 0);
+  if (named > MAX_TARGETS) return { undecided: "many" };
   const by = queryBy(node, fields);
   const query = by === undefined ? undefined : queryIn(fields);
   if (by === undefined || query === undefined) return { targets };

@@ -150,9 +150,17 @@ export type TargetAction =
 
 /**
  * Kinds that change what a target means. `replaced`: OR REPLACE, nothing where there is none yet. `onTable`: made on a relation that
- * is there. `expression`: a function or a type's cast in an expression that no query tree shows.
+ * is there. `expression`: a function or a type's cast in an expression that no query tree shows. `trigger`: a function that the server is to call.
  */
-export const TARGET_KINDS = { replaced: "replaced", onTable: "on table", expression: "expression" } as const;
+export const TARGET_KINDS = {
+  replaced: "replaced",
+  onTable: "on table",
+  expression: "expression",
+  trigger: "trigger function",
+} as const;
+
+/** Targets, and columns of them, of a statement that is judged: an entry could not name more, and caches hold them. */
+export const MAX_TARGETS = 1_000;
 
 /** The query inside a statement: bytes of the whole text that, parsed alone, are that query and nothing else. */
 export interface InnerQuery {
@@ -193,9 +201,9 @@ export interface ParsedStatement {
   readonly inner?: InnerQuery;
   /**
    * Why it cannot be judged. selectInto: what it reads has no text of its own · inner: the query inside was not found, or is
-   * another alone · form: a node, or a form of one, that utility-targets.ts does not know.
+   * another alone · many: more than MAX_TARGETS · form: a node, or a form of one, that utility-targets.ts does not know.
    */
-  readonly undecided?: "selectInto" | "inner" | "form";
+  readonly undecided?: "selectInto" | "inner" | "many" | "form";
   /** Of LISTEN, UNLISTEN (absent for UNLISTEN *) and NOTIFY. */
   readonly channel?: string;
   /** Highest $n that Bind must give; 0 for none. $n inside PREPARE or a function body is not Bind's and is not counted. */

@@ -135,7 +135,7 @@ function createdTrigger(fields: Node): readonly UtilityTarget[] {
 
 /** Who makes a trigger has its function run, for whoever writes to the table. */
 function runs(fields: Node): UtilityTarget {
-  return { action: "call", object: "function", name: nameOf(list(fields, "funcname")), kind: "trigger function" };
+  return { action: "call", object: "function", name: nameOf(list(fields, "funcname")), kind: TARGET_KINDS.trigger };
 }
 
 function published(fields: Node, action: "create" | "alter"): readonly UtilityTarget[] {

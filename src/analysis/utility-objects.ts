@@ -25,7 +25,7 @@ export const OBJECTS: Readonly<Record<string, Reader>> = {
   SecLabelStmt: (fields) => [ofObject("alter", fields["objtype"], fields["object"])],
   GrantStmt: granted,
   AlterDefaultPrivilegesStmt: defaultPrivileges,
-  RenameStmt: (fields) => [...altered(fields, fields["renameType"]), ...cascading(fields, "alter")],
+  RenameStmt: renamed,
   AlterObjectSchemaStmt: (fields) => [
     ...altered(fields, fields["objectType"]),
     ofSchema("create", text(fields, "newschema")),
@@ -75,6 +75,12 @@ function altered(fields: Node, type: unknown): readonly UtilityTarget[] {
   return [
     relation === undefined ? ofObject("alter", type, fields["object"]) : ofRelation("alter", relation, kindOf(type)),
   ];
+}
+
+function renamed(fields: Node): readonly UtilityTarget[] {
+  const type = fields["renameType"];
+  if (type === "OBJECT_SCHEMA") return [ofSchema("alter", text(fields, "subname"))];
+  return [...altered(fields, type), ...cascading(fields, "alter")];
 }
 
 /** A field whose type is fixed has its node's name left out. */

@@ -7,7 +7,7 @@
 import { GatewayError } from "../base/errors.ts";
 import type { Catalog, CatalogFunction, CatalogRelation } from "./catalog.ts";
 import { FunctionRules } from "./functions.ts";
-import { type ParsedStatement, TARGET_KINDS, type UtilityTarget } from "./parsed-statement.ts";
+import { MAX_TARGETS, type ParsedStatement, TARGET_KINDS, type UtilityTarget } from "./parsed-statement.ts";
 import type { PolicyRequest, PolicyResource } from "./requests.ts";
 import { deniedRelation } from "./system-relations.ts";
 
@@ -17,15 +17,14 @@ interface Scope {
   readonly catalog: Catalog;
   readonly searchPath: readonly string[];
   readonly database: string;
-  /** Undefined: those that came with the server are judged, all others are asked of policy. */
-  readonly rules: FunctionRules | undefined;
+  readonly rules: FunctionRules;
 }
 
 /**
  * Requests beside those of the query inside; none for a statement whose own tree tells (`optimisable`), nor for one of the session.
  * Overloads of a function are not told apart: one request for each.
  *
- * @param searchPath schemas in their order, as current_schemas(true) gives them. @param rules the operator's, if user functions are to be judged by them.
+ * @param searchPath schemas in their order, as current_schemas(true) gives them. @param rules with the operator's listings; without it nothing is listed.
  * @throws {GatewayError} CANNOT_JUDGE for a statement that is not known well enough, STATEMENT_DENIED for what no policy may permit.
  */
 export function utilityRequests(
@@ -33,7 +32,7 @@ export function utilityRequests(
   catalog: Catalog,
   searchPath: readonly string[],
   database: string,
-  rules?: FunctionRules,
+  rules: FunctionRules = withoutListings(catalog),
 ): readonly PolicyRequest[] {
   if (statement.optimisable) return [];
   const { targets } = statement;
@@ -50,6 +49,11 @@ export function utilityRequests(
 function undecided({ undecided: why, node }: ParsedStatement): GatewayError {
   if (why === "selectInto") {
     return new GatewayError("CANNOT_JUDGE", "SELECT INTO cannot be judged", { hint: "Use CREATE TABLE … AS SELECT …" });
+  }
+  if (why === "many") {
+    return new GatewayError("STATEMENT_OVER_LIMIT", `the statement names more than ${MAX_TARGETS} things`, {
+      hint: "Split it into smaller statements.",
+    });
   }
   if (why === "inner") {
     return new GatewayError("CANNOT_JUDGE", "the query inside the statement cannot be told from its text", {
@@ -139,13 +143,17 @@ function ofRelation(target: UtilityTarget, scope: Scope): readonly PolicyRequest
   if (name.length > 1 && schema !== undefined && isTemporary(schema)) return [onSchema(action, schema, scope)];
   const found = scope.catalog.resolveRelation(name, scope.searchPath);
   if (found === undefined) return [onDatabase(action, scope)];
-  if (!scope.catalog.isBuiltIn(found.schema)) return [onRelation(target, found, scope)];
-  const full = `${found.schema}.${found.name}`;
-  if (CHANGES.has(action)) throw systemObject(full);
-  if (action !== "copyOut" && action !== "select") return [onRelation(target, found, scope)];
-  const why = deniedRelation(found.schema, found.name);
-  if (why === null) return []; // free to read, as by SELECT
-  throw new GatewayError("STATEMENT_DENIED", `${full} cannot be read through Postern`, {
+  const builtIn = scope.catalog.isBuiltIn(found.schema);
+  if (builtIn && CHANGES.has(action)) throw systemObject(`${found.schema}.${found.name}`);
+  const reads = action === "copyOut" || action === "select";
+  if (reads) refuseUnreadable(found, target.columns);
+  return builtIn && reads ? [] : [onRelation(target, found, scope)]; // free to read, as by SELECT
+}
+
+function refuseUnreadable({ schema, name }: CatalogRelation, columns: readonly string[] | undefined): void {
+  const why = deniedRelation(schema, name, columns);
+  if (why === null) return;
+  throw new GatewayError("STATEMENT_DENIED", `${schema}.${name} cannot be read through Postern`, {
     detail: `Why: ${why}.`,
     hint: "Leave it out.",
   });
@@ -154,7 +162,7 @@ function ofRelation(target: UtilityTarget, scope: Scope): readonly PolicyRequest
 function systemObject(name: string): GatewayError {
   return new GatewayError("STATEMENT_DENIED", `${name} cannot be changed through Postern`, {
     detail: "Why: it is part of the server's own catalog.",
-    hint: "Leave it out.",
+    hint: "Leave it out; if one of your own is meant, write its schema before its name.",
   });
 }
 
@@ -169,7 +177,8 @@ function ofFunctions(target: UtilityTarget, scope: Scope): readonly PolicyReques
   const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
   if (found.length === 0) return [onDatabase(action, scope)];
   return found.map((candidate) => {
-    if (action === "call") refuseDenied(candidate, scope);
+    // What the server alone calls, no rule lets a statement call.
+    if (action === "call" && target.kind !== TARGET_KINDS.trigger) refuseDenied(candidate, scope);
     else if (CHANGES.has(action) && candidate.builtIn) throw systemObject(`${candidate.schema}.${candidate.name}`);
     return onFunction(action, candidate, scope);
   });
@@ -208,10 +217,9 @@ function ofCast({ name }: UtilityTarget, scope: Scope): readonly PolicyRequest[]
   const schema = name.length > 1 ? name[0] : schemaOfType(name[0] ?? "", scope);
   const type = schema === undefined ? undefined : catalog.typeByName(schema, name.at(-1) ?? "");
   if (type === undefined) return [onDatabase("call", scope)];
-  const verdict = (scope.rules ?? builtInRules(catalog)).judgeType(type.oid);
+  const verdict = scope.rules.judgeType(type.oid);
   if (verdict.kind === "free") return [];
-  if (verdict.kind === "denied" && scope.rules !== undefined)
-    throw deniedCall(`type ${type.schema}.${type.name}`, verdict.why);
+  if (verdict.kind === "denied") throw deniedCall(`type ${type.schema}.${type.name}`, verdict.why);
   const resource: PolicyResource = {
     kind: "function",
     database: scope.database,
@@ -223,12 +231,10 @@ function ofCast({ name }: UtilityTarget, scope: Scope): readonly PolicyRequest[]
 }
 
 /** @returns whether it is free. @throws {GatewayError} where nobody may call it. */
-function refuseDenied(found: CatalogFunction, { catalog, rules }: Scope): "free" | "call" {
-  if (rules === undefined && !found.builtIn) return "call";
-  const verdict = (rules ?? builtInRules(catalog)).judge(found.oid);
-  if (verdict.kind === "denied")
-    throw deniedCall(`function ${found.schema}.${found.name}(${found.arguments})`, verdict.why);
-  return verdict.kind;
+function refuseDenied(found: CatalogFunction, { rules }: Scope): "free" | "call" {
+  const verdict = rules.judge(found.oid);
+  if (verdict.kind !== "denied") return verdict.kind;
+  throw deniedCall(`function ${found.schema}.${found.name}(${found.arguments})`, verdict.why);
 }
 
 function deniedCall(what: string, why: string): GatewayError {
@@ -238,12 +244,12 @@ function deniedCall(what: string, why: string): GatewayError {
   });
 }
 
-const BUILT_IN_RULES = new WeakMap<Catalog, FunctionRules>();
+const WITHOUT_LISTINGS = new WeakMap<Catalog, FunctionRules>();
 
-function builtInRules(catalog: Catalog): FunctionRules {
-  const known = BUILT_IN_RULES.get(catalog);
+function withoutListings(catalog: Catalog): FunctionRules {
+  const known = WITHOUT_LISTINGS.get(catalog);
   if (known !== undefined) return known;
   const rules = new FunctionRules(catalog, []);
-  BUILT_IN_RULES.set(catalog, rules);
+  WITHOUT_LISTINGS.set(catalog, rules);
   return rules;
 }
