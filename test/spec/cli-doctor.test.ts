@@ -101,6 +101,11 @@ describe("postern doctor on an installation that is in order", () => {
       "ok upstream.reach",
       "ok upstream.version",
       "ok upstream.privileges",
+      "ok upstream.membership",
+      "ok upstream.functions",
+      "ok upstream.ownership",
+      "ok upstream.login-settings",
+      "ok upstream.encoding",
       "ok upstream.log",
       "ok upstream.statement-log",
       "warn upstream.way-around",
@@ -141,8 +146,13 @@ describe("postern doctor on an upstream role", () => {
 
     expect(of(findings, "upstream.privileges")).toMatchObject({
       state: "fail",
-      message: "mighty has REPLICATION, BYPASSRLS, pg_execute_server_program, pg_read_server_files",
-      mend: 'ALTER ROLE "mighty" NOREPLICATION NOBYPASSRLS; REVOKE pg_execute_server_program FROM "mighty"; REVOKE pg_read_server_files FROM "mighty"',
+      message: "mighty has REPLICATION, BYPASSRLS",
+      mend: 'ALTER ROLE "mighty" NOREPLICATION NOBYPASSRLS',
+    });
+    expect(of(findings, "upstream.membership")).toMatchObject({
+      state: "fail",
+      message: "mighty can act as pg_execute_server_program, pg_read_server_files",
+      mend: 'REVOKE "pg_execute_server_program" FROM "mighty"; REVOKE "pg_read_server_files" FROM "mighty"',
     });
     expect(status).toBe(1);
   });

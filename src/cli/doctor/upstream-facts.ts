@@ -4,20 +4,13 @@ import { readFile } from "node:fs/promises";
 import { checkServerIdentity } from "node:tls";
 import pg from "pg";
 import { z } from "zod";
+import { type PostureFinding, posture } from "../../upstream/posture.ts";
 import type { UpstreamTarget } from "../../upstream/target.ts";
 
 const LIMIT_MS = 10_000;
 
 const Facts = z.object({
   version: z.coerce.number(),
-  superuser: z.boolean(),
-  replication: z.boolean(),
-  bypassrls: z.boolean(),
-  createrole: z.boolean(),
-  createdb: z.boolean(),
-  /** Predefined roles that the role is a member of, directly or not. */
-  member: z.array(z.string()),
-  logMinMessages: z.string(),
   logStatement: z.string(),
   logMinDuration: z.string(),
   /** Our address as the server sees it; null on a Unix socket. */
@@ -26,29 +19,13 @@ const Facts = z.object({
 });
 export type UpstreamFacts = z.infer<typeof Facts>;
 
-/** Roles that reach beyond the database: files and programs of the server, other people's statements. Source: PostgreSQL 18 docs, section 21.5 (predefined-roles). */
-export const REACHING_ROLES = [
-  "pg_read_server_files",
-  "pg_write_server_files",
-  "pg_execute_server_program",
-  "pg_read_all_data",
-  "pg_write_all_data",
-  "pg_signal_backend",
-] as const;
-
 const QUERY = `
   SELECT current_setting('server_version_num') AS version,
-    r.rolsuper AS superuser, r.rolreplication AS replication, r.rolbypassrls AS bypassrls,
-    r.rolcreaterole AS createrole, r.rolcreatedb AS createdb,
-    ARRAY(SELECT p.rolname::text FROM pg_catalog.pg_roles p
-          WHERE p.rolname = ANY ($1) AND pg_catalog.pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1) AS member,
-    current_setting('log_min_messages') AS "logMinMessages",
     current_setting('log_statement') AS "logStatement",
     current_setting('log_min_duration_statement') AS "logMinDuration",
     host(pg_catalog.inet_client_addr()) AS "clientAddress",
     pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')
-      AND pg_catalog.has_table_privilege('pg_catalog.pg_hba_file_rules', 'SELECT') AS "mayReadHba"
-  FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`;
+      AND pg_catalog.has_table_privilege('pg_catalog.pg_hba_file_rules', 'SELECT') AS "mayReadHba"`;
 
 const HbaRule = z.object({
   type: z.string().nullable(),
@@ -66,6 +43,7 @@ const HBA_QUERY = `
 
 export interface UpstreamAnswers {
   readonly facts: UpstreamFacts;
+  readonly posture: readonly PostureFinding[];
   /** pg_hba.conf in its order; undefined where the role may not read it. */
   readonly hba: readonly HbaRule[] | undefined;
 }
@@ -76,12 +54,20 @@ export async function askUpstream(target: UpstreamTarget): Promise<UpstreamAnswe
   client.on("error", () => undefined); // a connection that breaks between two queries: the next query says so
   await client.connect();
   try {
-    const facts = Facts.parse((await client.query(QUERY, [[...REACHING_ROLES]])).rows[0]);
+    const facts = Facts.parse((await client.query(QUERY)).rows[0]);
     const hba = facts.mayReadHba ? z.array(HbaRule).parse((await client.query(HBA_QUERY)).rows) : undefined;
-    return { facts, hba };
+    return { facts, posture: await posture((sql) => rowsAsText(client, sql)), hba };
   } finally {
     await client.end();
   }
+}
+
+const Rows = z.array(z.array(z.string().nullable()));
+
+async function rowsAsText(client: pg.Client, text: string): Promise<z.infer<typeof Rows>> {
+  const asWritten = { getTypeParser: () => (value: string) => value };
+  const result: unknown = (await client.query({ text, rowMode: "array", types: asWritten })).rows;
+  return Rows.parse(result);
 }
 
 async function clientConfig(target: UpstreamTarget): Promise<pg.ClientConfig> {

@@ -1,6 +1,7 @@
 /** `doctor`: each upstream, as each role: reachable, of a version we know, not too mighty, not too talkative, and not reachable around us. */
 
 import { connectUpstream } from "../../upstream/connect.ts";
+import type { PostureFinding } from "../../upstream/posture.ts";
 import { type UpstreamTarget, upstreamTarget } from "../../upstream/target.ts";
 import { type Check, type DoctorFinding, fail, ok, reasonOf, skip, warn } from "./finding.ts";
 import { waysAround } from "./pg-hba.ts";
@@ -44,15 +45,19 @@ async function checkRole(
 function judge(
   target: string,
   { user, database }: UpstreamTarget,
-  { facts, hba }: UpstreamAnswers,
+  { facts, posture, hba }: UpstreamAnswers,
 ): readonly DoctorFinding[] {
   return [
     judgeVersion(target, facts),
-    judgePrivileges(target, user, facts),
-    judgeServerLog(target, user, facts),
+    ...posture.map((finding) => ofPosture(target, finding)),
     judgeStatementLog(target, facts),
     judgeWayAround(target, waysAround(hba, { user, database }), facts),
   ];
+}
+
+/** The second lock is judged in upstream/posture.ts, as the gateway's start judges it. */
+function ofPosture(target: string, { check, severity, message, mend }: PostureFinding): DoctorFinding {
+  return { check: `upstream.${check}`, target, state: severity, message, mend };
 }
 
 function judgeVersion(target: string, { version }: UpstreamFacts): DoctorFinding {
@@ -61,35 +66,6 @@ function judgeVersion(target: string, { version }: UpstreamFacts): DoctorFinding
   if (major >= OLDEST_MAJOR && major <= NEWEST_MAJOR) return ok("upstream.version", target, words);
   const known = `${OLDEST_MAJOR} to ${NEWEST_MAJOR}`;
   return fail("upstream.version", target, `${words}: Postern knows ${known}`, `use a server of ${known}`);
-}
-
-function judgePrivileges(target: string, user: string, facts: UpstreamFacts): DoctorFinding {
-  const mighty = [
-    facts.superuser && "SUPERUSER",
-    facts.replication && "REPLICATION",
-    facts.bypassrls && "BYPASSRLS",
-  ].filter(Boolean);
-  const making = [facts.createrole && "CREATEROLE", facts.createdb && "CREATEDB"].filter(Boolean);
-  const without = [...mighty, ...making].map((attribute) => `NO${attribute}`).join(" ");
-  const mends = [
-    ...(without === "" ? [] : [`ALTER ROLE "${user}" ${without}`]),
-    ...facts.member.map((role) => `REVOKE ${role} FROM "${user}"`),
-  ];
-  const held = [...mighty, ...making, ...(facts.superuser ? [] : facts.member)].join(", ");
-  if (held === "")
-    return ok("upstream.privileges", target, `${user} has no attribute and no predefined role that reaches further`);
-  const files = facts.member.some((role) => /_server_/.test(role));
-  const make = mighty.length > 0 || files ? fail : warn;
-  const mend = facts.superuser ? `use a role of its own: ALTER ROLE "${user}" ${without}` : mends.join("; ");
-  return make("upstream.privileges", target, `${user} has ${held}`, mend);
-}
-
-/** The query trees that masking is proved on reach the server's own log too, with their literals, unless the role keeps quiet. */
-function judgeServerLog(target: string, user: string, { logMinMessages }: UpstreamFacts): DoctorFinding {
-  if (logMinMessages === "panic")
-    return ok("upstream.log", target, "log_min_messages is panic: no query tree reaches the server's log");
-  const message = `log_min_messages is ${logMinMessages}: query trees with their literals will reach the server's log once masking is on`;
-  return warn("upstream.log", target, message, `as a superuser: ALTER ROLE "${user}" SET log_min_messages = panic`);
 }
 
 function judgeStatementLog(target: string, { logStatement, logMinDuration }: UpstreamFacts): DoctorFinding {
