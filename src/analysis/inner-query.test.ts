@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { MAJORS, type Major } from "./grammar.ts";
 import { sameTree } from "./inner-query.ts";
@@ -171,6 +172,60 @@ describe.each(MAJORS)("the query inside a statement of PostgreSQL %i", (major) =
 
     expect(statement).toMatchObject({ optimisable: false, undecided: "selectInto" });
     expect(statement?.inner).toBeUndefined();
+  });
+});
+
+/** Where a space may be. */
+const gap = fc.constantFrom(
+  " ",
+  "\n\t",
+  " /* as select ( */ ",
+  " -- for ) with data\n",
+  "/*é /* nested ' */ \"*/ ",
+  " /**/ ",
+);
+/** Names that look like what comes before or behind the query. */
+const name = fc.constantFrom(
+  '"as"',
+  '"as select"',
+  '"for ""select"""',
+  '") to stdout"',
+  "a",
+  "data",
+  '"with data"',
+  '"é😀"',
+  'U&"\\0061s"',
+);
+const query = fc
+  .tuple(name, name, gap, fc.constantFrom("'as ('", "$$ for ) $$", "$x$ ; $x$", "E'\\' with data'", "1", "$1"))
+  .map(
+    ([column, table, space, value]) => `select${space}${value} as ${column},${space}(a)${space}from${space}${table}`,
+  );
+const template = fc.constantFrom<(name: string, query: string, gap: string) => string>(
+  (_, q, s) => `explain${s}${q}`,
+  (_, q, s) => `explain${s}(verbose, costs off)${s}${q}`,
+  (n, q, s) => `declare${s}${n} cursor${s}for${s}${q}`,
+  (n, q, s) => `prepare ${n}${s}(int)${s}as${s}${q}`,
+  (n, q, s) => `create table${s}${n}${s}(${n})${s}as${s}${q}`,
+  (n, q, s) => `create temp table ${n} as${s}${q}${s}with${s}no${s}data`,
+  (n, q, s) => `create materialized view ${n} as${s}${q}${s}with data`,
+  (n, q, s) => `create view${s}${n} (${n})${s}as${s}${q}${s}with local check option`,
+  (_, q, s) => `copy${s}(${s}${q}${s})${s}to stdout`,
+);
+
+describe("a query inside a statement of any spacing and any names", () => {
+  it("is found, with at most comments around it", () => {
+    fc.assert(
+      fc.property(template, name, query, gap, (statement, named, asked, space) => {
+        const text = `/* é */ ; ${statement(named, asked, space)};`;
+        const found = inside(18, text) ?? "";
+
+        expect(found).toContain(asked);
+        expect(parse(18, found)).toHaveLength(1);
+        expect(parse(18, found)[0]?.fingerprint).toBe(parse(18, asked)[0]?.fingerprint);
+      }),
+      { numRuns: 2_000, seed: 7 },
+    );
   });
 });
 
