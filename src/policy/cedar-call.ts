@@ -57,6 +57,7 @@ export function cedarCall(
   databases: Databases,
 ): CedarCall {
   const object = resourceEntity(resource, databases);
+  const uid = mentions.has(object.uid.id) ? object.uid : { type: object.uid.type, id: mentions.anonymous };
   const attributes = Object.entries(object.attributes).filter(([name]) => mentions.has(name));
   const actionUid = { type: "Action", id: action };
   const members = contextMembers(context, mentions);
@@ -65,11 +66,11 @@ export function cedarCall(
   return {
     principal: uidOf(principal),
     action: actionUid,
-    resource: object.uid,
+    resource: uid,
     context: members,
     entities: [
       principal,
-      { uid: object.uid, attrs: Object.fromEntries(attributes), parents: [...object.ancestors] },
+      { uid, attrs: Object.fromEntries(attributes), parents: object.ancestors.filter(({ id }) => mentions.has(id)) },
       { uid: actionUid, attrs: {}, parents: groupOf(action) },
     ],
   };
@@ -82,7 +83,7 @@ export function principalEntity(principal: PolicyPrincipal, mentions: Mentions):
   const tags = Object.entries(claims).filter(([name]) => mentions.allTags || mentions.has(name));
   const named = groups.filter((group) => mentions.has(group));
   return {
-    uid: { type: kind === "agent" ? "Agent" : "Human", id: mentions.principals ? id : "" },
+    uid: { type: kind === "agent" ? "Agent" : "Human", id: mentions.principals ? id : mentions.anonymous },
     attrs: Object.fromEntries(Object.entries(attributes).filter(([name]) => mentions.has(name))),
     parents: [...new Set(named)].sort().map((group) => ({ type: "Group", id: group })),
     tags: Object.fromEntries(tags.sort(([a], [b]) => (a < b ? -1 : 1))),

@@ -12,6 +12,8 @@ export interface Mentions {
   readonly principals: boolean;
   /** All tags: their names are not written out. */
   readonly allTags: boolean;
+  /** An id that no policy mentions: entities that none names all go by it, and share their decisions. */
+  readonly anonymous: string;
 }
 
 export function mentionsOf(policies: readonly PolicyJson[]): Mentions {
@@ -34,7 +36,10 @@ export function mentionsOf(policies: readonly PolicyJson[]): Mentions {
     }
   };
   for (const { principal, action, resource, conditions } of policies) visit([principal, action, resource, conditions]);
-  return { has: (name) => found.everything || words.has(name), principals: found.principals, allTags: found.allTags };
+  let anonymous = "?";
+  while (words.has(anonymous)) anonymous += "?";
+  const has = (name: string): boolean => found.everything || words.has(name);
+  return { has, principals: found.principals, allTags: found.allTags, anonymous };
 }
 
 function isMemberOfContext(value: unknown): value is { readonly left: Expr } {

@@ -323,6 +323,26 @@ describe("a remembered decision", () => {
     expect(set.evaluations).toBe(1);
   });
 
+  it("is shared by tables that no policy can tell apart", () => {
+    const set = compile(DESIGN, 'forbid (principal, action, resource == Table::"shop.public.secret");');
+    const verdicts = ["a", "b", "secret", "?", "c"].map(
+      (name) => set.decide(AGENT, request("select", table(name)), CONTEXT).verdict,
+    );
+
+    expect(verdicts).toEqual(["permit", "permit", "deny", "permit", "permit"]);
+    expect(set.evaluations).toBe(2);
+  });
+
+  it("is not shared with an entity that a policy gives the name of those that none names", () => {
+    const set = compile(
+      'permit (principal, action == Action::"reveal", resource) when { resource in [Label::"?", Label::"???"] };',
+    );
+    const reveal = (name: string) =>
+      set.decide(AGENT, { action: "reveal", resource: { kind: "label", name } }, CONTEXT).verdict;
+
+    expect(["pii", "?", "??", "???", "????"].map(reveal)).toEqual(["deny", "permit", "deny", "permit", "deny"]);
+  });
+
   const differences: readonly [string, string, Partial<PolicyPrincipal>, Partial<PolicyContext>][] = [
     ["the principal", `principal == Agent::"${AGENT.id}"`, { id: "other" }, {}],
     ["the kind", "principal is Agent", { kind: "human" }, {}],

@@ -174,12 +174,14 @@ export class PolicySet {
       return { kind: "error", policies: [], message: answer.errors[0]?.message ?? "Cedar gave no answer" };
     }
     const { decision, diagnostics } = answer.response;
-    const [error] = diagnostics.errors;
+    // Cedar lists them in any order; the same question is to have the same answer.
+    const [error, ...others] = [...diagnostics.errors].sort((one, other) => (one.policyId < other.policyId ? -1 : 1));
     if (error !== undefined) {
-      const policies = diagnostics.errors.map(({ policyId }) => policyId).sort();
+      const policies = [error, ...others].map(({ policyId }) => policyId);
       return { kind: "error", policies, message: error.error.message };
     }
-    const policies = diagnostics.reason.map((id) => this.#byId.get(id)).filter((policy) => policy !== undefined);
+    const ids = [...diagnostics.reason].sort();
+    const policies = ids.map((id) => this.#byId.get(id)).filter((policy) => policy !== undefined);
     if (decision === "allow") return { kind: "permit", policies };
     return policies.length === 0 ? { kind: "none" } : { kind: "forbid", policies };
   }
