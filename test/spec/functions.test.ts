@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,6 +17,7 @@ import { FunctionRules } from "../../src/analysis/functions.ts";
 import { DENIED_SYSTEM_RELATIONS, deniedRelation } from "../../src/analysis/system-relations.ts";
 import { calledIn, catalogOf, TREE_OPTIONS } from "../support/catalogs.ts";
 import { POSTGRES_VERSIONS, type PostgresVersion, startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { tableRows } from "../support/reference.ts";
 
 const run = promisify(execFile);
 const DEBIAN_BIN = "/usr/lib/postgresql/15/bin";
@@ -206,6 +208,36 @@ describe("the lists of functions and relations", () => {
       );
     });
     expect(missing).toEqual([]);
+  });
+});
+
+describe("docs/reference/functions.md", () => {
+  const page = readFileSync(fileURLToPath(new URL("../../docs/reference/functions.md", import.meta.url)), "utf8");
+  const code = (list: string): string =>
+    list
+      .split(/\s+/)
+      .filter(Boolean)
+      .map((entry) => `\`${entry}\``)
+      .join(" ");
+
+  it("has the classes that are denied, as the code has them", () => {
+    expect(tableRows(page).slice(0, DENY_CLASSES.length)).toEqual(
+      DENY_CLASSES.map(({ name, why, listable, functions }) => [
+        name,
+        why,
+        listable ? "yes" : "never",
+        code(functions),
+      ]),
+    );
+  });
+
+  it.each([CALL_FUNCTIONS, FREE_VOLATILE, DENIED_EXTENSION_FUNCTIONS])("has the list that begins with %s", (list) => {
+    expect(page).toContain(code(list));
+  });
+
+  it("shows a file that can be read", () => {
+    const [, example = ""] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+    expect(parseFunctionListings("functions.yaml", example)).toHaveLength(1);
   });
 });
 
