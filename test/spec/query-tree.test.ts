@@ -54,6 +54,16 @@ describe.each(POSTGRES_VERSIONS)("the tree of a statement on PostgreSQL %i", (ma
     expect(known.filter((name) => !seen.has(name))).toEqual([]);
   });
 
+  it("is read for every view of the server's own", async () => {
+    const views = await server.psql(
+      "SELECT oid::regclass FROM pg_class WHERE relkind = 'v' AND oid < 16384 ORDER BY oid",
+    );
+    for (const view of views.split("\n")) {
+      const { relations } = await facts(`SELECT * FROM ${view}`);
+      expect(relations.filter(({ through }) => through.length === 0)).toHaveLength(1);
+    }
+  });
+
   it.each(BOUNDED)("does not match all rows where %s", async (where) => {
     for (const sql of [`DELETE FROM c WHERE ${where}`, `UPDATE c SET name = 'x' WHERE ${where}`]) {
       expect(await facts(sql)).toMatchObject({ hasWhere: true, matchesAll: false });

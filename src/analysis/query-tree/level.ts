@@ -83,27 +83,34 @@ export function openLevel({ query, parent, through, isView, major }: LevelOption
     ...relationOf(node),
     permissions: index < placeholders ? null : entryPermissions(node, own),
   }));
-  const written = writtenViews(plain, numberOf(query, "resultRelation"));
-  const chain = written.length > 0 ? written : (parent?.writtenViews ?? []);
-  const throughOf = (permissions: Permissions | null, relation: number, isResult: boolean): readonly number[] => {
-    if (through.length > 0 || !(isResult || permissions?.byOwner === true)) return through;
-    const at = chain.indexOf(relation);
-    return at === -1 ? chain : chain.slice(0, at);
-  };
   const result = numberOf(query, "resultRelation") - 1;
-  const entries = plain.map((entry, index) => ({
-    ...entry,
-    through: throughOf(entry.permissions, entry.relation, index === result),
-  }));
-  const ofEntries = entries.flatMap(({ permissions, through: by }) =>
-    permissions === null ? [] : [{ permissions, through: by }],
-  );
-  const others = own.filter((permissions) => !ofEntries.some((one) => one.permissions === permissions));
+  const written = viewsWritten(plain, result);
+  const chain = written.length > 0 ? written : (parent?.writtenViews ?? []);
+  const entries = plain.map((entry, index) => {
+    const isWritten = index === result || entry.permissions?.byOwner === true;
+    return { ...entry, through: throughOf(entry.relation, isWritten, through, chain) };
+  });
+  const used = new Set(entries.map(({ permissions }) => permissions));
+  const unused = own.filter((permissions) => !used.has(permissions));
   const checked = [
-    ...ofEntries,
-    ...others.map((one) => ({ permissions: one, through: throughOf(one, one.relation, false) })),
+    ...entries.flatMap(({ permissions, through: by }) => (permissions === null ? [] : [{ permissions, through: by }])),
+    ...unused.map((permissions) => {
+      return { permissions, through: throughOf(permissions.relation, permissions.byOwner, through, chain) };
+    }),
   ];
   return { query, parent, entries, checked, through, writtenViews: chain, resolved: new Set() };
+}
+
+/** @param isWritten it is the result, or checked as a view's owner: it came by the views of `chain` up to itself, if by any. */
+function throughOf(
+  relation: number,
+  isWritten: boolean,
+  through: readonly number[],
+  chain: readonly number[],
+): readonly number[] {
+  if (through.length > 0 || !isWritten) return through;
+  const at = chain.indexOf(relation);
+  return at === -1 ? chain : chain.slice(0, at);
 }
 
 /** 15 keeps OLD and NEW of a view's rule at the head of its body; the view's own permissions have moved to OLD. */
@@ -175,9 +182,9 @@ export function writes({ insert, update, updated, delete: deletes }: Permissions
 }
 
 /** In the order of their replacement: the statement's own first. A view with INSTEAD OF triggers stays the result. */
-function writtenViews(entries: readonly Omit<Entry, "through">[], result: number): readonly number[] {
+function viewsWritten(entries: readonly Omit<Entry, "through">[], result: number): readonly number[] {
   const found = entries.filter(({ relationKind, permissions }, index) => {
-    return index !== result - 1 && relationKind === "v" && permissions !== null && writes(permissions);
+    return index !== result && relationKind === "v" && permissions !== null && writes(permissions);
   });
   return found.map(({ relation }) => relation);
 }
