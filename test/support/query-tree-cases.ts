@@ -443,4 +443,39 @@ export const TREE_CASES: readonly TreeCase[] = [
     "delete; delete c() < ve, delete ve(), select c(id name) < ve, select ve(id big)",
     18,
   ],
+  [
+    "INSERT INTO v (id, name) VALUES (1, 'a') ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name WHERE v.email = 'x'",
+    "insert; insert c(id name) < v, insert v(id name), select c(id name email active) < v, select v(id name email), update c(name) < v, update v(name)",
+  ],
+  [
+    "UPDATE v SET name = vv.name FROM vv WHERE v.id = vv.id AND v.id = 3",
+    "update; select c(id name email active) < v, select c(id name email active) < v < vv, select v(id name) < vv, select v(id), select vv(id name), update c(name) < v, update v(name)",
+  ],
+  [
+    "WITH v AS (SELECT 1 AS id) SELECT v.id, w.name FROM v JOIN public.v AS w ON w.id = v.id",
+    "select; select c(id name email active) < v, select v(id name)",
+  ],
+  [
+    "DELETE FROM vv USING vj WHERE vj.id = vv.id AND vv.id = 2 RETURNING vj.total",
+    "delete; delete c() < v < vv, delete v() < vv, delete vv(), select c(id name email active) < v < vv, select c(id name) < vj, select o(c_id total) < vj, select v(id name) < vv, select vj(id total), select vv(id)",
+  ],
+  ["SELECT x FROM v AS x", "select; select c(id name email active) < v, select v(*)"],
+  [
+    "SELECT * FROM (SELECT * FROM v) AS s, LATERAL (SELECT s.name FROM o) AS q",
+    "select; select c(id name email active) < v, select o(), select v(id name email)",
+  ],
+  [
+    "INSERT INTO also SELECT id, name FROM v",
+    "insert; insert also(id a), select c(id name email active) < v, select v(id name); rules",
+  ],
+  [
+    "UPDATE vs SET name = (SELECT max(name) FROM vs)",
+    "update; select c(id name) < vs, select o(c_id) < vs, select vs(name), update c(name) < vs, update vs(name); no where; all",
+  ],
+  ["SELECT id FROM vs FOR UPDATE", "select; select c(id name) < vs, select o(c_id) < vs, select vs(id); locks"],
+  ["SELECT id FROM c WHERE id = 1 FOR NO KEY UPDATE NOWAIT", "select; select c(id); locks"],
+  [
+    "UPDATE vt SET name = 'x' WHERE id = 1 RETURNING name",
+    "update; select c(id name) < vt, select o(c_id) < vt, select vt(id name), update vt(name)",
+  ],
 ];
