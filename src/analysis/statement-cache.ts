@@ -5,6 +5,8 @@ import type { ParsedStatement } from "./parsed-statement.ts";
 /** Counted for each entry and each statement on top of the key: objects, map slots. Estimated from heap sizes, rounded up. */
 const ENTRY_BYTES = 200;
 const STATEMENT_BYTES = 400;
+/** Of each object that a utility statement names. */
+const TARGET_BYTES = 200;
 
 interface Entry {
   readonly statements: readonly ParsedStatement[];
@@ -48,7 +50,10 @@ export class StatementCache {
 
   /** A text that alone would fill a quarter of the cache is not kept. */
   set(key: string, statements: readonly ParsedStatement[]): void {
-    const bytes = key.length + ENTRY_BYTES + statements.length * STATEMENT_BYTES;
+    const targets = statements.reduce((sum, { targets: named, settingWrites }) => {
+      return sum + (named?.length ?? 0) + (settingWrites?.length ?? 0);
+    }, 0);
+    const bytes = key.length + ENTRY_BYTES + statements.length * STATEMENT_BYTES + targets * TARGET_BYTES;
     if (bytes <= this.#generationBytes / 2 && !this.#young.has(key)) this.#add(key, { statements, bytes });
   }
 

@@ -25,7 +25,8 @@ export interface StatementRequests {
 export class CatalogTooOld extends GatewayError {
   constructor(what: string, oid: number) {
     super("CANNOT_JUDGE", `the statement touches ${what} ${oid}, which the catalog does not know`, {
-      hint: "Send the statement again.",
+      detail: "It may have been made in this transaction, which others cannot see yet.",
+      hint: "Commit what was made before it is used.",
     });
   }
 }
@@ -67,9 +68,9 @@ function relationOf(oid: number, catalog: Catalog): CatalogRelation {
 }
 
 function refusedRelation(touch: RelationTouch, relation: CatalogRelation, catalog: Catalog): GatewayError | null {
-  if (!catalog.isBuiltIn(relation.schema)) return null;
+  const builtIn = catalog.isBuiltIn(relation.schema);
   const name = `${relation.schema}.${relation.name}`;
-  if (touch.action !== "select") {
+  if (builtIn && touch.action !== "select") {
     return new GatewayError("STATEMENT_DENIED", `${name} cannot be written through Postern`, {
       detail: "Why: it is the server's own catalog.",
       hint: "Leave it out.",
@@ -77,7 +78,7 @@ function refusedRelation(touch: RelationTouch, relation: CatalogRelation, catalo
   }
   // What the server's own views read is theirs to show: pg_roles shows pg_authid without its passwords.
   if (touch.through.some((oid) => catalog.isBuiltIn(catalog.relation(oid)?.schema ?? ""))) return null;
-  const why = deniedRelation(relation.schema, relation.name);
+  const why = deniedRelation(relation.schema, relation.name, columnNames(touch, relation));
   if (why === null) return null;
   return new GatewayError("STATEMENT_DENIED", `${name} cannot be read through Postern`, {
     detail: `Why: ${why}.`,
@@ -152,8 +153,10 @@ function functionRequests(
   for (const [oid, verdict] of called) {
     const found = catalog.function(oid);
     if (found === undefined) throw new CatalogTooOld("function", oid);
-    if (verdict.kind === "free") continue;
     const { schema, name } = found;
+    // The default of a serial column: part of the INSERT, as the sequence of an identity column is.
+    const ofDefault = facts.command === "insert" && schema === "pg_catalog" && name === "nextval";
+    if (verdict.kind === "free" || ofDefault) continue;
     const signature = `${name}(${found.arguments})`;
     if (verdict.kind === "denied") return refusedFunction(`function ${schema}.${signature}`, verdict.why);
     requests.push({

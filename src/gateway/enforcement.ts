@@ -7,11 +7,13 @@
 import { hash } from "node:crypto";
 import type { Catalog } from "../analysis/catalog.ts";
 import { type FunctionListing, FunctionRules } from "../analysis/functions.ts";
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { readQueryTree } from "../analysis/query-tree/reader.ts";
 import { touchedBy } from "../analysis/query-tree/touched.ts";
 import type { ServerMajor, TreeFacts } from "../analysis/query-tree/tree-facts.ts";
 import { type PolicyRequest, resourceText } from "../analysis/requests.ts";
 import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis/tree-requests.ts";
+import { utilityRequests } from "../analysis/utility-requests.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
@@ -101,9 +103,10 @@ export class Enforcement {
     return this.#options.catalogs.state === "current";
   }
 
-  get catalog(): Catalog {
+  /** What a utility statement asks for. @throws {GatewayError} where no policy may permit it. */
+  utility(parsed: ParsedStatement, searchPath: readonly string[]): readonly PolicyRequest[] {
     this.#keepUp();
-    return this.#catalog;
+    return utilityRequests(parsed, this.#catalog, searchPath, this.database, this.#rules);
   }
 
   /** Loads the catalog anew. */
@@ -154,7 +157,12 @@ export class Enforcement {
       error: tooMany ? tooManyRequests(requests.length) : mode === "shadow" ? null : denied,
       requests: tooMany ? "[]" : recorded,
       policy: set.version,
-      inside: analysed.callsFunctions ? "judge" : analysed.firesTriggers ? "owner" : "none",
+      inside:
+        analysed.callsFunctions || more.some(({ action }) => action === "call")
+          ? "judge"
+          : analysed.firesTriggers
+            ? "owner"
+            : "none",
       maxRows: combined.verdict === "permit" ? (combined.obligations.maxRows ?? null) : null,
     };
   }

@@ -3,7 +3,6 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
-import { utilityRequests } from "../analysis/utility-requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
 import {
@@ -117,18 +116,18 @@ export class Enforcer {
     const analysed = inner === null ? asksNothing() : this.#analysed(inner);
     if (analysed === null) return null;
     try {
-      const more = utilityRequests(parsed, this.#enforcement.catalog, searchPath, this.#enforcement.database);
-      return this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
+      const more = this.#enforcement.utility(parsed, searchPath);
+      const ruling = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
+      return { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
       return this.#rule(refusing(error), inTransaction);
     }
   }
 
-  /** SQL that runs inside a function. @returns why the statement must end; null: it may go on. */
-  nested(tree: Uint8Array, inTransaction: boolean): GatewayError | null {
+  /** SQL that runs inside a function. */
+  nested(tree: Uint8Array, inTransaction: boolean): Ruling {
     const analysed = this.#enforcement.analyse(tree, true);
-    if (analysed === "stale") return new GatewayError("CANNOT_JUDGE", "what a function runs could not be analysed");
-    return this.#rule(analysed, inTransaction).error;
+    return this.#rule(analysed === "stale" ? refusing(outOfSight()) : analysed, inTransaction);
   }
 
   #analysed(evidence: Evidence): Analysed | null {
@@ -162,6 +161,14 @@ export class Enforcer {
     return ruling;
   }
 }
+
+/** SQL that runs inside what is judged by the grammar: of DO and CALL each tree is judged; DDL and COPY run checks and triggers. */
+function insideOf(statementClass: string, byTree: Ruling["inside"]): Ruling["inside"] {
+  if (statementClass === "call" || byTree === "judge") return "judge";
+  return RUNS_OWNERS_SQL.has(statementClass) ? "owner" : byTree;
+}
+
+const RUNS_OWNERS_SQL: ReadonlySet<string> = new Set(["define", "maintain", "copyIn", "write"]);
 
 function notShown(): GatewayError {
   return new GatewayError("CANNOT_JUDGE", "the server has not shown what the statement does", {

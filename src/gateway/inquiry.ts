@@ -11,7 +11,7 @@ import { Evidence, type Portal, type PreparedStatement, type StatementRun } from
 import { encoded } from "../wire/encode.ts";
 import { encodeClose, encodeDescribe, encodeParse } from "../wire/extended.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
-import { FLUSH, SEARCH_PATH } from "./messages.ts";
+import { FLUSH, SEARCH_PATH, SYNC } from "./messages.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** Of the query inside a statement. The number in it keeps clients from using it. */
@@ -20,6 +20,8 @@ const INNER = `postern: inner ${randomBytes(10).toString("hex")}`;
 const ROW_HEAD_BYTES = 5 + 2 + 4;
 
 interface AskedPath {
+  /** Statements that the session had run by then. */
+  readonly askedAfter: number;
   readonly answered: Evidence;
   readonly rows: Uint8Array[];
 }
@@ -32,6 +34,8 @@ export class Inquiry {
   #inner: Evidence | null = null;
   #described = false;
   #path: AskedPath | null = null;
+  /** A string is under way whose statements have changed names already, as of the batch that they will be in. */
+  namesChanging = false;
 
   constructor(link: WireLink, send: (bytes: Uint8Array) => void) {
     this.#link = link;
@@ -43,7 +47,6 @@ export class Inquiry {
     this.#flushed = false;
     this.#inner = null;
     this.#described = false;
-    this.#path = null;
   }
 
   /** Behind the last Flush there is something again. */
@@ -157,21 +160,33 @@ export class Inquiry {
     return this.byEvidence(target.evidence);
   }
 
+  /** Only what runs in the session can change it: it is asked again when something has run. */
   #searchPath(): readonly string[] | null {
-    if (this.#path === null) {
-      const path = { answered: new Evidence(), rows: [] };
-      this.#path = path;
-      const { expectations } = this.#link;
-      for (const expectation of EXPECT.hiddenQueryHead) expectations.push(expectation);
-      expectations.push(new Expectation("execute", true, null, null, null, 0, 0, path.answered, path.rows));
-      for (const expectation of EXPECT.hiddenQueryTail) expectations.push(expectation);
-      this.#send(SEARCH_PATH);
-      this.#link.batchOpen = true;
-      this.#flushed = false;
-    }
-    if (this.#path.answered.outstanding === 0) return this.#path.rows.map(textOf);
+    const { executions } = this.#link;
+    if (this.#path === null || this.#path.askedAfter !== executions) this.#path = this.#askPath(executions);
+    const { answered, rows } = this.#path;
+    if (answered.outstanding === 0) return rows.map(textOf);
     this.#flush();
     return null;
+  }
+
+  #askPath(askedAfter: number): AskedPath {
+    const path = { answered: new Evidence(), rows: [], askedAfter };
+    const link = this.#link;
+    const { expectations } = link;
+    // In a batch of its own where it can be: VACUUM and its like do not run behind anything in theirs.
+    const alone = link.status === "I" && !link.batchOpen && expectations.length === 0 && !this.namesChanging;
+    for (const expectation of EXPECT.hiddenQueryHead) expectations.push(expectation);
+    expectations.push(new Expectation("execute", true, null, null, null, 0, 0, path.answered, path.rows));
+    for (const expectation of EXPECT.hiddenQueryTail) expectations.push(expectation);
+    this.#send(SEARCH_PATH);
+    this.#flushed = false;
+    link.batchOpen = true;
+    if (!alone) return path;
+    this.#send(SYNC);
+    this.#flushed = true;
+    link.endBatch(true);
+    return path;
   }
 
   /** The client may not have asked for what it is owed, and the server gives it only with a Flush or a Sync. */

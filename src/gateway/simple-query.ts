@@ -109,6 +109,7 @@ export class SimpleQuery {
       plan.push(this.#plan(statement));
     }
     link.names.removeUnnamed(link.batch);
+    this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
     this.#pending = { query: link.enforcer === null ? query : query.slice(), plan, next: 0, stage: "due", asked: null };
     return this.proceed();
   }

@@ -96,9 +96,9 @@ export class WireLink {
     return this.status === "T" || this.fate.inBlock;
   }
 
-  /** A Sync goes out: the batch ends. */
-  endBatch(): void {
-    this.expectations.push(new Expectation("sync", false, null, null, null, this.batch));
+  /** A Sync goes out: the batch ends. @param hidden it was one of Postern's own. */
+  endBatch(hidden = false): void {
+    this.expectations.push(new Expectation("sync", hidden, null, null, null, this.batch));
     this.batch++;
     this.batchOpen = false;
     this.skipping = false; // the Sync that the server skips to is on its way
