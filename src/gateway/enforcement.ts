@@ -20,6 +20,7 @@ import { GatewayError } from "../base/errors.ts";
 import { combine, type Decision } from "../policy/decision.ts";
 import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy-set.ts";
 import { refusalOf } from "../policy/refusal.ts";
+import { isFreeSetting } from "../policy/settings.ts";
 import type { CatalogWatch } from "../upstream/catalog-watch.ts";
 
 export interface EnforcementOptions {
@@ -106,7 +107,20 @@ export class Enforcement {
   /** What a utility statement asks for. @throws {GatewayError} where no policy may permit it. */
   utility(parsed: ParsedStatement, searchPath: readonly string[]): readonly PolicyRequest[] {
     this.#keepUp();
-    return utilityRequests(parsed, this.#catalog, searchPath, this.database, this.#rules);
+    const asked = utilityRequests(parsed, this.#catalog, searchPath, this.database, this.#rules);
+    return asked.filter(({ action, setting }) => action !== "set" || setting === undefined || !isFreeSetting(setting));
+  }
+
+  /** What set_config() in a statement asks for: the same as SET. */
+  settings(names: readonly string[]): readonly PolicyRequest[] {
+    const resource = { kind: "database", database: this.database } as const;
+    return names.map((setting) => ({ action: "set", resource, setting }));
+  }
+
+  /** Whether it may change settings whose names nobody has read. */
+  callsSetConfig(analysed: Analysed): boolean {
+    const found = this.#catalog.functionsByName("pg_catalog", "set_config");
+    return found.some(({ oid }) => analysed.facts?.functions.includes(oid) === true);
   }
 
   /** Loads the catalog anew. */

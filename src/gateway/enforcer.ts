@@ -4,6 +4,7 @@
  */
 
 import { GatewayError } from "../base/errors.ts";
+import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
 import {
   type Analysed,
@@ -48,25 +49,27 @@ export class Enforcer {
 
   /** The evidence that the Parse of a statement brings; null: none, its requests are in the grammar. */
   evidenceFor(statement: PreparedStatement["parsed"]): Evidence | null {
-    return statement?.optimisable === true ? new Evidence() : null;
+    if (statement?.optimisable !== true) return null;
+    const names = statement.settingWrites?.map(({ name }) => name ?? "") ?? [];
+    return new Evidence(names.filter((name) => !isFreeSetting(name)));
   }
 
   /** By what the server has said. Null: it has not said all of it. */
   byEvidence(evidence: Evidence, inTransaction: boolean): Ruling | null {
     const analysed = this.#analysed(evidence);
-    return analysed === null ? null : this.#rule(analysed, inTransaction);
+    return analysed === null ? null : this.#ruleWith(analysed, evidence, inTransaction);
   }
 
   /** By the newest tree, though another may be on its way. */
   byTree(evidence: Evidence, inTransaction: boolean): Ruling | null {
     if (evidence.tree === null || evidence.broken) return null;
     const analysed = this.#enforcement.analyse(evidence.tree, false);
-    return analysed === "stale" ? null : this.#rule(analysed, inTransaction);
+    return analysed === "stale" ? null : this.#ruleWith(analysed, evidence, inTransaction);
   }
 
   /** For a read that is not to wait for the server: what its text came to the last time, where it may run. Else null. */
   byExpectation(statement: PreparedStatement, inTransaction: boolean): Ruling | null {
-    if (statement.parsed?.durability !== "read") return null;
+    if (statement.parsed?.durability !== "read" || statement.parsed.settingWrites !== undefined) return null;
     const analysed = this.#expected.get(statement.record.commitment);
     if (analysed === undefined || analysed.callsFunctions) return null;
     const ruling = this.#rule(analysed, inTransaction);
@@ -127,7 +130,15 @@ export class Enforcer {
   /** SQL that runs inside a function. */
   nested(tree: Uint8Array, inTransaction: boolean): Ruling {
     const analysed = this.#enforcement.analyse(tree, true);
-    return this.#rule(analysed === "stale" ? refusing(outOfSight()) : analysed, inTransaction);
+    if (analysed === "stale") return this.#rule(refusing(outOfSight()), inTransaction);
+    // What SET would be refused for must not be done where its name cannot be read.
+    if (this.#enforcement.callsSetConfig(analysed)) return this.#rule(refusing(settingInside()), inTransaction);
+    return this.#rule(analysed, inTransaction);
+  }
+
+  #ruleWith(analysed: Analysed, { settings }: Evidence, inTransaction: boolean): Ruling {
+    if (settings.length === 0) return this.#rule(analysed, inTransaction);
+    return this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
   }
 
   #analysed(evidence: Evidence): Analysed | null {
@@ -169,6 +180,13 @@ function insideOf(statementClass: string, byTree: Ruling["inside"]): Ruling["ins
 }
 
 const RUNS_OWNERS_SQL: ReadonlySet<string> = new Set(["define", "maintain", "copyIn", "write"]);
+
+function settingInside(): GatewayError {
+  return new GatewayError("STATEMENT_DENIED", "a function may not call set_config() through Postern", {
+    detail: "Why: the setting's name is known only while it runs.",
+    hint: "Use SET before the call.",
+  });
+}
 
 function notShown(): GatewayError {
   return new GatewayError("CANNOT_JUDGE", "the server has not shown what the statement does", {

@@ -13,9 +13,15 @@ export class Evidence {
   tree: Uint8Array | null = null;
   /** More than one tree came with one answer, or none did where one must: nothing may be judged by what is here. */
   broken = false;
+  /** Settings that set_config() in the statement changes and that policy is asked for; lower case. */
+  readonly settings: readonly string[];
   /** By what a run was let go before this had come; what comes has to agree with it. The gateway's: see its enforcement. */
   early: EarlyRuling | null = null;
   earlyRuns = 0;
+
+  constructor(settings: readonly string[] = []) {
+    this.settings = settings;
+  }
 }
 
 /** What a run was let go by. */
