@@ -1,9 +1,11 @@
 /** Every statement that defines something, of PostgreSQL 15 to 18: an agent may none of it. */
 
-import { deny, type PolicyCase } from "./policy-case.ts";
+import { deny, never, type PolicyCase } from "./policy-case.ts";
 
 /** Must not be in a transaction block; said only after the statement was understood. */
 const ALONE = { error: "25001" } as const;
+/** One request for each overload: what a utility statement names is looked up by the name alone. */
+const OVERLOADS = "alter order_total(integer); alter order_total(bigint)";
 
 export const DEFINITIONS: readonly PolicyCase[] = [
   // Tables.
@@ -17,7 +19,7 @@ export const DEFINITIONS: readonly PolicyCase[] = [
   deny("CREATE TABLE x (id int REFERENCES hr.customers)", null),
   deny("CREATE TABLE x OF address", null),
   deny("ALTER TABLE orders ADD COLUMN x int", "alter orders"),
-  deny("ALTER TABLE ONLY public.orders DROP COLUMN memo CASCADE", "alter orders"),
+  deny("ALTER TABLE ONLY public.orders DROP COLUMN memo CASCADE", null),
   deny("ALTER TABLE IF EXISTS orders ALTER COLUMN memo TYPE varchar", "alter orders", { error: "0A000" }),
   deny("ALTER TABLE orders ALTER memo SET DEFAULT 'x', ALTER memo SET NOT NULL", "alter orders"),
   deny("ALTER TABLE orders ADD CHECK (total >= 0) NOT VALID", "alter orders"),
@@ -35,7 +37,7 @@ export const DEFINITIONS: readonly PolicyCase[] = [
   deny("ALTER TABLE notes INHERIT vehicles", null, { error: "42804" }),
   deny("ALTER TABLE hr.salaries ADD x int", "alter hr.salaries"),
   deny("ALTER TABLE ALL IN TABLESPACE pg_default SET TABLESPACE pg_default", null),
-  deny("DROP TABLE orders CASCADE", "drop orders"),
+  deny("DROP TABLE orders CASCADE", "drop @; drop orders"),
   deny("DROP TABLE IF EXISTS public.watched, hr.orders", "drop hr.orders; drop watched"),
   deny("DROP TABLE IF EXISTS nowhere", null),
   deny("DR/**/OP TABLE orders", null, { error: "42601" }),
@@ -52,7 +54,7 @@ export const DEFINITIONS: readonly PolicyCase[] = [
   deny("DROP INDEX CONCURRENTLY orders_memo", null, ALONE),
   deny("CREATE SEQUENCE x", "create @public"),
   deny("ALTER SEQUENCE ticket_seq RESTART", "alter ticket_seq"),
-  deny("DROP SEQUENCE ticket_seq CASCADE", "drop ticket_seq"),
+  deny("DROP SEQUENCE ticket_seq CASCADE", "drop @; drop ticket_seq"),
   deny("ALTER VIEW open_orders RENAME TO x", "alter open_orders"),
   deny("ALTER VIEW open_orders SET (security_barrier)", "alter open_orders"),
   deny("ALTER VIEW open_orders ALTER COLUMN id SET DEFAULT 1", "alter open_orders"),
@@ -90,12 +92,12 @@ export const DEFINITIONS: readonly PolicyCase[] = [
   deny("CREATE FUNCTION x() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM orders; END", "create @public"),
   deny("CREATE FUNCTION pg_temp.x() RETURNS int LANGUAGE sql AS 'SELECT 1'", "create @pg_temp"),
   deny("CREATE PROCEDURE x() LANGUAGE sql AS 'DELETE FROM orders'", "create @public"),
-  deny("ALTER FUNCTION order_total(int) SECURITY DEFINER", "alter order_total(integer)"),
-  deny("ALTER FUNCTION order_total(int) RENAME TO x", "alter order_total(integer)"),
+  deny("ALTER FUNCTION order_total(int) SECURITY DEFINER", OVERLOADS),
+  deny("ALTER FUNCTION order_total(int) RENAME TO x", OVERLOADS),
   deny("ALTER FUNCTION touch_order OWNER TO CURRENT_USER", null),
   deny("ALTER ROUTINE order_total(int) SET search_path = hr", null),
   deny("ALTER FUNCTION order_total(int) DEPENDS ON EXTENSION plpgsql", null),
-  deny("DROP FUNCTION order_total(bigint)", "drop order_total(bigint)"),
+  deny("DROP FUNCTION order_total(bigint)", OVERLOADS.replaceAll("alter", "drop")),
   deny("DROP PROCEDURE close_order", null),
   deny("DROP ROUTINE order_total(int)", null),
   deny("CREATE AGGREGATE x (text) (SFUNC = glue, STYPE = text)", null),
@@ -171,9 +173,9 @@ export const DEFINITIONS: readonly PolicyCase[] = [
 
   // Schemas, comments, labels, privileges, roles.
   deny("CREATE SCHEMA x", "create @"),
-  deny("CREATE SCHEMA x CREATE TABLE y (id int)", null),
+  never("CREATE SCHEMA x CREATE TABLE y (id int)", null),
   deny("ALTER SCHEMA hr RENAME TO x", "alter @hr"),
-  deny("DROP SCHEMA hr CASCADE", "drop @hr"),
+  deny("DROP SCHEMA hr CASCADE", "drop @; drop @hr"),
   deny("COMMENT ON TABLE orders IS 'x'", "comment orders"),
   deny("COMMENT ON COLUMN orders.memo IS NULL", "comment orders"),
   deny("COMMENT ON FUNCTION order_total(int) IS 'x'", null),

@@ -5,6 +5,6 @@ export const LISTED_FUNCTIONS: readonly string[] = [
   "public.numbers(n integer)",
   "public.same_text(a text, b text)",
   "public.concat_all(text)",
-  "public.close_order(which integer)",
+  "public.close_order(IN which integer)",
   "public.run_sql(command text)",
 ];

@@ -68,7 +68,7 @@ describe.each(versions)("the table of statements beside PostgreSQL %i", (version
     ({ majors, unsent }) => unsent === undefined && (majors?.includes(version) ?? true),
   );
 
-  it.each(cases)("says what the server does: $sql", async (each) => {
+  it.each(cases.map((each) => [each.sql, each] as const))("says what the server does: %s", async (_, each) => {
     const { error, requests } = await truth.of(each);
 
     expect(error).toBe(each.error ?? null);
