@@ -1,0 +1,128 @@
+/** A policy in force: who may connect at all, and what becomes of it when its files change under open sessions. */
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { lastSession, readLog } from "../support/log-entries.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { RawClient, summary } from "../support/raw-client.ts";
+
+const READ = `
+  @id("connect") permit (principal in Group::"agents", action == Action::"connect", resource);
+  @id("read") permit (principal in Group::"agents", action == Action::"select", resource in Schema::"postgres.public");
+`;
+const NOTHING_MORE = `
+  @id("connect") permit (principal in Group::"agents", action == Action::"connect", resource);
+`;
+const BROKEN = `@id("read") permit (principal in Group::"agents", action == Action::"selekt", resource);`;
+
+let postgres: TestPostgres;
+let folder: string;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  await postgres.psql("CREATE TABLE notes (n int)");
+});
+afterAll(() => postgres?.stop());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "postern-policy-"));
+  await publish(READ);
+  gateway = await startGateway({ postgres, config: { policy: folder } });
+});
+afterEach(async () => {
+  await gateway?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const publish = (text: string) => writeFile(join(folder, "shop.cedar"), text);
+
+async function login(claims: Readonly<Record<string, unknown>> = {}) {
+  const client = await RawClient.connect(gateway);
+  const answer = await client.login({ user: gateway.role, database: gateway.database }, await gateway.token(claims));
+  return { client, answer: summary(answer).at(-1) };
+}
+
+async function published() {
+  await gateway.running.flushed();
+  const entries = await readLog(join(gateway.dataPath, "log", gateway.running.instance));
+  return entries.filter(({ type }) => type === "policy.published");
+}
+
+describe("an agent that no policy lets connect", () => {
+  it("is refused with 28000 by the policy's name, and that is on record", async () => {
+    await publish(`${READ} @id("not-him") @reason("he is on leave")
+      forbid (principal, action == Action::"connect", resource) when { principal.subject == "somebody" };`);
+    await gateway.running.reload();
+
+    const { client, answer } = await login({ sub: "somebody" });
+    client.destroy();
+    await gateway.running.flushed();
+    const entries = await readLog(join(gateway.dataPath, "log", gateway.running.instance));
+
+    expect(answer).toBe("ErrorResponse 28000");
+    expect(entries.find(({ type }) => type === "session.refused")).toMatchObject({
+      reason: "connect_refused",
+      sqlstate: "28000",
+    });
+    expect((await login()).answer).toBe("ReadyForQuery idle");
+  });
+});
+
+describe("a policy whose files change", () => {
+  it("decides the next statement of a session that was open before", async () => {
+    const { client } = await login();
+    const before = summary(await client.query("SELECT n FROM notes"));
+
+    await publish(NOTHING_MORE);
+    await gateway.running.reload();
+    const after = summary(await client.query("SELECT n FROM notes"));
+    client.destroy();
+
+    expect(before).toContain("CommandComplete SELECT 0");
+    expect(after).toEqual(["ErrorResponse 42501", "ReadyForQuery idle"]);
+  });
+
+  it("has each version on record, and statements name the one that decided", async () => {
+    const { client } = await login();
+    await client.query("SELECT n FROM notes");
+    await publish(NOTHING_MORE);
+    await gateway.running.reload();
+    await client.query("SELECT n FROM notes");
+    client.destroy();
+    const versions = await published();
+    await expect.poll(async () => (await lastSession(gateway)).at(-1)?.type).toBe("session.closed");
+    const decided = (await lastSession(gateway)).filter(({ type }) => type === "statement.decided");
+
+    expect(versions).toMatchObject([
+      { actor: "start", mode: "enforce" },
+      { actor: "reload", before: versions[0]?.["after"] },
+    ]);
+    expect(decided.map((entry) => entry["policy"])).toEqual(versions.map((entry) => entry["after"]));
+    expect(decided).toMatchObject([
+      { requests: [{ action: "select", decision: "permit", policies: ["read"] }] },
+      { requests: [{ action: "select", decision: "deny", policies: [] }] },
+    ]);
+  });
+
+  it("stays in force when the new files have a mistake, which is named with its place", async () => {
+    const { client } = await login();
+    await publish(BROKEN);
+
+    await expect(gateway.running.reload()).rejects.toThrow(/shop\.cedar:1:\d+.*selekt/s);
+
+    expect(summary(await client.query("SELECT n FROM notes"))).toContain("CommandComplete SELECT 0");
+    expect(await published()).toHaveLength(1);
+    client.destroy();
+  });
+});
+
+describe("a gateway whose policy has a mistake", () => {
+  it("does not start", async () => {
+    await publish(BROKEN);
+
+    await expect(startGateway({ postgres, config: { policy: folder } })).rejects.toThrow(/shop\.cedar:1:\d+/);
+  });
+});
