@@ -32,6 +32,8 @@ describe("the completion for bash", () => {
     expect(offered("postern", "sessions", "ls", "--state", "")).toEqual(["live", "open", "closed"]);
     expect(offered("postern", "sessions", "ls", "-o", "j")).toEqual(["json", "jsonl"]);
     expect(offered("postern", "audit", "tail", "--fo")).toEqual(["--follow"]);
+    expect(offered("postern", "policy", "catalog", "")).toEqual(expect.arrayContaining(["save"]));
+    expect(offered("postern", "policy", "catalog", "save", "--da")).toEqual(["--database"]);
   });
 
   it("is not led astray by an argument that is named as a command", () => {

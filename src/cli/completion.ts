@@ -49,7 +49,7 @@ ${valueCases(levels)}
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case " ${groupPaths(levels).join(" ")} " in *" \${path:+$path/}$word "*) path="\${path:+$path/}$word" ;; esac
   done
-  case "\${path/\\// }" in
+  case "\${path//\\// }" in
 ${words.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -71,7 +71,7 @@ function valueCases(levels: readonly Level[]): string {
 }
 
 function groupPaths(levels: readonly Level[]): readonly string[] {
-  return levels.flatMap(({ path }) => (path === "" ? [] : [path.replace(" ", "/")]));
+  return levels.flatMap(({ path }) => (path === "" ? [] : [path.replaceAll(" ", "/")]));
 }
 
 /** zsh runs bash's script: one table to keep right. */

@@ -15,6 +15,7 @@ import { addFreeze, addUnfreeze } from "./commands/freeze.ts";
 import { addInit } from "./commands/init.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogout } from "./commands/logout.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addStart } from "./commands/start.ts";
 import { addStore } from "./commands/store.ts";
@@ -49,6 +50,7 @@ export function buildProgram(context: CliContext, exit: (status: number) => void
   addDoctor(program, context, exit);
   addStart(program, context, exit);
   addDemo(program, context, exit);
+  addPolicy(program, context, exit);
   program.commandsGroup("Connecting:");
   addLogin(program, context);
   addLogout(program, context);
