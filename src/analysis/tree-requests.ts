@@ -43,6 +43,7 @@ export function treeRequests(facts: TreeFacts, catalog: Catalog, rules: Function
     if (catalog.isBuiltIn(relation.schema)) continue; // free to read, and never written by the above
     requests.push(relationRequest(touch, relation, facts, catalog));
   }
+  if (facts.locksRows) requests.push(...lockedRows(facts, catalog));
   for (const oid of facts.sequences) {
     const resource = tableResource(relationOf(oid, catalog), catalog);
     requests.push({ action: "insert", resource });
@@ -55,6 +56,15 @@ export function treeRequests(facts: TreeFacts, catalog: Catalog, rules: Function
     callsFunctions: called.length > 0,
     firesTriggers,
   };
+}
+
+/** FOR UPDATE and its like: the server asks for the privilege to update (PostgreSQL 18 docs, sql-select, "The Locking Clause"). */
+function lockedRows(facts: TreeFacts, catalog: Catalog): readonly PolicyRequest[] {
+  return facts.relations
+    .filter(({ action, through }) => action === "select" && through.length === 0)
+    .map(({ oid }) => relationOf(oid, catalog))
+    .filter(({ schema }) => !catalog.isBuiltIn(schema))
+    .map((relation) => ({ action: "update", resource: tableResource(relation, catalog) }));
 }
 
 function refused(refusal: GatewayError): StatementRequests {

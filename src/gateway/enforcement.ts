@@ -111,6 +111,11 @@ export class Enforcement {
     return asked.filter(({ action, setting }) => action !== "set" || setting === undefined || !isFreeSetting(setting));
   }
 
+  get catalog(): object {
+    this.#keepUp();
+    return this.#catalog;
+  }
+
   /** What set_config() in a statement asks for: the same as SET. */
   settings(names: readonly string[]): readonly PolicyRequest[] {
     const resource = { kind: "database", database: this.database } as const;

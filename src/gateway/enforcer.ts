@@ -3,6 +3,7 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
+import type { PolicyRequest } from "../analysis/requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
@@ -37,6 +38,7 @@ export class Enforcer {
   /** What the catalog was loaded anew for. */
   #refreshed: object | null = null;
   #refreshing = false;
+  #catalog: object | null = null;
   /** A setting or a definition since the last end of a transaction. */
   #changed = false;
 
@@ -70,10 +72,19 @@ export class Enforcer {
   /** For a read that is not to wait for the server: what its text came to the last time, where it may run. Else null. */
   byExpectation(statement: PreparedStatement, inTransaction: boolean): Ruling | null {
     if (statement.parsed?.durability !== "read" || statement.parsed.settingWrites !== undefined) return null;
+    this.#keepUp();
     const analysed = this.#expected.get(statement.record.commitment);
     if (analysed === undefined || analysed.callsFunctions) return null;
     const ruling = this.#rule(analysed, inTransaction);
     return ruling.error === null ? ruling : null;
+  }
+
+  /** What was found by another catalog is expected no more. */
+  #keepUp(): void {
+    const { catalog } = this.#enforcement;
+    if (catalog === this.#catalog) return;
+    this.#catalog = catalog;
+    this.#expected.clear();
   }
 
   /** Notes what a text came to. */
@@ -81,6 +92,7 @@ export class Enforcer {
     if (statement.parsed?.durability !== "read" || evidence.tree === null) return;
     const analysed = this.#enforcement.analyse(evidence.tree, true);
     if (analysed === "stale") return;
+    this.#keepUp();
     if (this.#expected.size >= MAX_EXPECTED) this.#expected.clear();
     this.#expected.set(statement.record.commitment, analysed);
   }
@@ -119,7 +131,9 @@ export class Enforcer {
     const analysed = inner === null ? asksNothing() : this.#analysed(inner);
     if (analysed === null) return null;
     try {
-      const more = this.#enforcement.utility(parsed, searchPath);
+      const asked = this.#enforcement.utility(parsed, searchPath);
+      // What a query's COPY gives out is what the query reads.
+      const more = parsed.inner?.by === "copy" ? copiedOut(analysed) : asked;
       const ruling = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
       return { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
@@ -136,9 +150,12 @@ export class Enforcer {
     return this.#rule(analysed, inTransaction);
   }
 
-  #ruleWith(analysed: Analysed, { settings }: Evidence, inTransaction: boolean): Ruling {
-    if (settings.length === 0) return this.#rule(analysed, inTransaction);
-    return this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
+  #ruleWith(analysed: Analysed, { settings, planned }: Evidence, inTransaction: boolean): Ruling {
+    const ruling =
+      settings.length === 0
+        ? this.#rule(analysed, inTransaction)
+        : this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
+    return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction)), ruling);
   }
 
   #analysed(evidence: Evidence): Analysed | null {
@@ -173,6 +190,10 @@ export class Enforcer {
   }
 }
 
+function copiedOut({ requests }: Analysed): readonly PolicyRequest[] {
+  return requests.filter(({ action }) => action === "select").map((request) => ({ ...request, action: "copyOut" }));
+}
+
 /** SQL that runs inside what is judged by the grammar: of DO and CALL each tree is judged; DDL and COPY run checks and triggers. */
 function insideOf(statementClass: string, byTree: Ruling["inside"]): Ruling["inside"] {
   if (statementClass === "call" || byTree === "judge") return "judge";
@@ -180,6 +201,14 @@ function insideOf(statementClass: string, byTree: Ruling["inside"]): Ruling["ins
 }
 
 const RUNS_OWNERS_SQL: ReadonlySet<string> = new Set(["define", "maintain", "copyIn", "write"]);
+
+/** Of a statement and of SQL inside it. */
+function both(statement: Ruling, inside: Ruling): Ruling {
+  const joined = `${statement.requests.slice(0, -1)},${inside.requests.slice(1)}`;
+  const requests =
+    inside.requests === "[]" ? statement.requests : statement.requests === "[]" ? inside.requests : joined;
+  return { ...statement, error: statement.error ?? inside.error, requests };
+}
 
 function settingInside(): GatewayError {
   return new GatewayError("STATEMENT_DENIED", "a function may not call set_config() through Postern", {

@@ -25,6 +25,8 @@ import type { TransactionStatus, WireLink } from "./wire-link.ts";
 export interface RelayEvents {
   /** Something that a waiting frontend may be waiting for has happened. */
   progressed(): void;
+  /** The statement that runs has delivered all that it may: it is to be cancelled. */
+  overLimit(): void;
   /** The upstream broke its own protocol, or the log is gone. */
   failed(error: GatewayError): void;
 }
@@ -50,6 +52,10 @@ export class Relay implements FrameVisitor {
   /** What comes now was not judged: none of it goes to the client. */
   #withheld = false;
   readonly #trees: ShownTrees;
+  /** The row that comes in pieces is beyond what its statement may deliver. */
+  #surplus = false;
+  /** The client was told of an error that the server does not know: what is answered up to its ReadyForQuery is not for it. */
+  #skipping = false;
   /** False: answers are read to the end for the record and go nowhere, the client is gone. */
   #deliver = true;
 
@@ -99,14 +105,20 @@ export class Relay implements FrameVisitor {
       return true;
     }
     if (type === BACKEND.DataRow || type === BACKEND.CopyData) {
-      this.#row(start, end - start);
+      if (!this.#countRow(end - start)) {
+        this.#drop(bytes, start, end);
+        return true;
+      }
+      if (this.#rowsFrom === -1) this.#rowsFrom = start;
       this.#rowsEnd = end;
       this.#runEnd = end;
       return true;
     }
     // Notices come between rows at any time: they are no part of what is committed to.
     if (isAsynchronous(type)) this.#hashRows();
-    const verdict = this.#message(type, start, end);
+    const skipped = this.#skipping && !isAsynchronous(type);
+    const answered = this.#message(type, start, end);
+    const verdict = skipped && this.#skipping ? "drop" : answered;
     if (verdict === "pass") this.#runEnd = end;
     else {
       this.#drop(bytes, start, end);
@@ -137,7 +149,7 @@ export class Relay implements FrameVisitor {
 
   /** Of FrameVisitor: a row that does not end in this chunk. */
   streamed(_type: number, totalBytes: number): void {
-    this.#countRow(totalBytes);
+    this.#surplus = !this.#countRow(totalBytes);
   }
 
   /** Of FrameVisitor: some of that row. */
@@ -146,6 +158,10 @@ export class Relay implements FrameVisitor {
       this.#endRun();
       this.#runBytes = bytes;
       this.#runStart = start;
+    }
+    if (this.#surplus) {
+      this.#drop(bytes, start, end);
+      return;
     }
     if (this.#rowsFrom === -1) this.#rowsFrom = start;
     this.#rowsEnd = end;
@@ -173,16 +189,18 @@ export class Relay implements FrameVisitor {
     if (out.length > 1) client.uncork();
   }
 
-  #row(start: number, bytes: number): void {
-    if (this.#rowsFrom === -1) this.#rowsFrom = start;
-    this.#countRow(bytes);
-  }
-
-  #countRow(bytes: number): void {
+  /** @returns false for a row beyond what the statement may deliver: the first has it cancelled. */
+  #countRow(bytes: number): boolean {
     const run = this.#link.expectations.peek()?.run;
     if (run === null || run === undefined) throw broken("a row that nobody asked for");
+    if (run.maxRows !== null && run.rows >= run.maxRows) {
+      if (!run.over) this.#events.overLimit();
+      run.over = true;
+      return false;
+    }
     run.rows++;
     run.bytes += bytes;
+    return true;
   }
 
   /** Feeds the rows that this chunk has so far to the running statement's commitment. */
@@ -299,7 +317,9 @@ export class Relay implements FrameVisitor {
     parts.metrics.stages.upstream.observe(durationMs);
     this.#link.running--;
     this.#settle(run, command);
-    return "pass";
+    if (!run.over) return "pass";
+    this.#skipping = true; // it ended before the cancel reached it
+    return errorResponse(tooManyRows(run));
   }
 
   /** What the completed statement did to transactions and savepoints. */
@@ -353,6 +373,7 @@ export class Relay implements FrameVisitor {
     const status = String.fromCharCode(this.#runBytes[at + 5] ?? 0);
     if (!isStatus(status)) throw broken("ReadyForQuery with an unknown status");
     link.status = status;
+    this.#skipping = false;
     link.answeredBatch = expectation.batch;
     if (status === "I") {
       const settlement = link.fate.idle();
@@ -444,6 +465,7 @@ export class Relay implements FrameVisitor {
 
   #errorToClient(failed: Expectation, report: Report): Verdict {
     if (failed.error !== null) return errorResponse(failed.error);
+    if (failed.run?.over === true) return errorResponse(tooManyRows(failed.run));
     const shift = failed.run?.positionShift ?? failed.shift;
     if (shift === 0 || report.position === undefined) return "pass";
     const position = String(Number(report.position) + shift);
@@ -461,6 +483,13 @@ const RELIED_ON: ReadonlySet<string> = new Set([
 ]);
 /** What a code may look like; an extension of the server may raise anything, and it goes into an entry as it is. */
 const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+function tooManyRows({ maxRows }: StatementRun): GatewayError {
+  return new GatewayError("STATEMENT_OVER_LIMIT", `the statement was stopped after ${maxRows} rows`, {
+    detail: "A policy that permits it permits no more rows.",
+    hint: "Ask for fewer rows: a condition, an aggregate, or LIMIT.",
+  });
+}
 
 function end(run: StatementRun): void {
   run.ended = true;

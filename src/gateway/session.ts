@@ -42,6 +42,7 @@ export class Session {
   readonly #gate: Gate;
   #state: SessionState = { phase: "open" };
   #wantsClient = true;
+  #cancelling = false;
   #draining: GatewayError | null = null;
   #terminated = false;
   #deadline: NodeJS.Timeout | undefined;
@@ -57,7 +58,11 @@ export class Session {
       failed: (error) => this.end(error),
       emptied: () => this.#frontend.resume(),
     });
-    this.#relay = new Relay(this.#link, { progressed: () => this.#progressed(), failed: (error) => this.end(error) });
+    this.#relay = new Relay(this.#link, {
+      progressed: () => this.#progressed(),
+      failed: (error) => this.end(error),
+      overLimit: () => void this.#stopStatement(),
+    });
     this.#frontend = new Frontend(this.#link, this.#gate, {
       failed: (error) => this.end(error),
       terminated: () => this.#onTerminate(),
@@ -112,6 +117,16 @@ export class Session {
     this.options.client.write(notice("WARNING", "01000", text, "Connect again with a new token."));
   }
 
+  /** Cancels what runs. The client waits until the server has had that: it must not hit what comes next. */
+  async #stopStatement(): Promise<void> {
+    this.#cancelling = true;
+    this.#readClient(this.#wantsClient);
+    await this.options.cancel();
+    this.#cancelling = false;
+    this.#readClient(this.#wantsClient);
+    this.#progressed();
+  }
+
   #attach(client: Socket, upstream: Socket): void {
     client.on("data", (chunk: Uint8Array) => this.#frontend.receive(chunk));
     client.on("drain", () => upstream.resume());
@@ -130,7 +145,7 @@ export class Session {
   #readClient(wanted: boolean): void {
     this.#wantsClient = wanted;
     const { client, upstream } = this.options;
-    const hold = this.#draining !== null && this.#link.copy === "none";
+    const hold = this.#cancelling || (this.#draining !== null && this.#link.copy === "none");
     if (wanted && !hold && !upstream.writableNeedDrain) client.resume();
     else client.pause();
   }

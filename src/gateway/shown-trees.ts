@@ -13,6 +13,8 @@ export class ShownTrees {
   /** The newest that came for the message whose answer is next, and how many did. */
   #tree: Uint8Array | null = null;
   #count = 0;
+  /** Of SQL inside it that came with it. */
+  #planned: Uint8Array[] = [];
 
   constructor(link: WireLink) {
     this.#link = link;
@@ -34,8 +36,12 @@ export class ShownTrees {
   /** An answer is complete: what came before it is evidence. @returns why the session may not go on. */
   take({ kind, evidence }: Expectation): GatewayError | null {
     const [tree, count] = [this.#tree, this.#count];
+    const planned = this.#planned;
     this.dismiss();
     if (evidence === null) return null;
+    // Planned anew, or once more: what was shown the first time is not always shown again.
+    evidence.planned = tree === null ? [...evidence.planned, ...planned].slice(0, MAX_PLANNED) : planned;
+    if (evidence.planned.length >= MAX_PLANNED) evidence.broken = true;
     if (count > 1 || (count === 0 && kind === "parse")) evidence.broken = true;
     if (tree === null) return null;
     evidence.tree = tree;
@@ -48,6 +54,7 @@ export class ShownTrees {
   dismiss(): void {
     this.#tree = null;
     this.#count = 0;
+    this.#planned = [];
   }
 
   #shown(tree: Uint8Array): GatewayError | null {
@@ -68,9 +75,17 @@ export class ShownTrees {
   /** SQL that runs inside a statement: a function's, a trigger's, a check's. */
   #nested(tree: Uint8Array): GatewayError | null {
     const { expectations, enforcer, inTransaction } = this.#link;
-    const run = expectations.peek()?.run;
-    // Deferred triggers run at the end of a transaction; at Bind, functions that the ruling has let pass.
-    if (run === null || run === undefined || run.inside === "owner") return null;
+    const expectation = expectations.peek();
+    const run = expectation?.run;
+    if (run === null || run === undefined) {
+      // Deferred triggers run at the end of a transaction. What is planned is judged before it runs, with what it is planned for.
+      const { evidence } = expectation ?? NO_EVIDENCE;
+      if (evidence === null) return null;
+      this.#planned.push(tree);
+      if (evidence.early === null) return null;
+      return enforcer?.nested(tree, inTransaction).requests === "[]" ? null : changed();
+    }
+    if (run.inside === "owner") return null;
     const asks = enforcer?.nested(tree, inTransaction) ?? null;
     if (run.inside === "judge" || asks === null) return asks?.error ?? null;
     // Functions of the server's own that are written in SQL read the catalog; anything beyond that was not announced.
@@ -78,6 +93,9 @@ export class ShownTrees {
   }
 }
 
+const NO_EVIDENCE = { evidence: null } as const;
+/** Trees of functions in one statement that are kept to judge it by. */
+const MAX_PLANNED = 200;
 const PASS = { pass: true, problem: null } as const;
 
 /** The session ends rather than show what nobody has judged. */

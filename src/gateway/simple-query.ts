@@ -175,7 +175,8 @@ export class SimpleQuery {
     if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
     if (pending.stage === "bound") return this.#run(pending, planned, ruling);
     this.#bind(pending, planned);
-    return planned.durable && statement.evidence !== null ? "on" : this.#run(pending, planned, ruling);
+    const waits = (planned.durable || ruling.inside === "judge") && statement.evidence !== null;
+    return waits ? "on" : this.#run(pending, planned, ruling);
   }
 
   #ruling(statement: PreparedStatement, inner: Evidence | null): Ruling | null {

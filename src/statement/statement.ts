@@ -11,6 +11,8 @@ export class Evidence {
   outstanding = 0;
   /** The newest tree as text; null: none has come. */
   tree: Uint8Array | null = null;
+  /** Of SQL that the server has put in place of a function, or run for one, when it planned this tree. */
+  planned: readonly Uint8Array[] = [];
   /** More than one tree came with one answer, or none did where one must: nothing may be judged by what is here. */
   broken = false;
   /** Settings that set_config() in the statement changes and that policy is asked for; lower case. */
@@ -83,6 +85,8 @@ export class StatementRun {
   readonly maxRows: number | null;
   /** What it was let go by, before that had come; null: it had. */
   early: Evidence | null = null;
+  /** More than maxRows have come. */
+  over = false;
   ended = false;
   /** Rows or messages of copy data delivered to the client. */
   rows = 0;

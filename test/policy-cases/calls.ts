@@ -8,11 +8,13 @@ export const CALLS: readonly PolicyCase[] = [
   permit("SELECT public.order_total(wanted => 1)", "call order_total(integer)"),
   permit("SELECT order_total(id) FROM orders", "call order_total(integer); select orders"),
   permit("SELECT * FROM order_total(1)", "call order_total(integer)"),
-  permit("SELECT * FROM orders_of(2)", "call orders_of(integer)"),
+  permit("SELECT * FROM orders_of(2)", "call orders_of(integer)", { planned: "select orders" }),
   permit("SELECT (orders_of(2)).memo", "call orders_of(integer)"),
-  permit("SELECT o FROM orders_of(2) o", "call orders_of(integer)"),
+  permit("SELECT o FROM orders_of(2) o", "call orders_of(integer)", { planned: "select orders" }),
   permit("SELECT * FROM numbers(3) AS n (a, b)", "call numbers(integer)"),
-  permit("SELECT c.id, o.memo FROM customers c, orders_of(c.id) o", "call orders_of(integer); select customers"),
+  permit("SELECT c.id, o.memo FROM customers c, orders_of(c.id) o", "call orders_of(integer); select customers", {
+    planned: "select orders",
+  }),
   permit(
     "SELECT * FROM ROWS FROM (numbers(2), orders_of(2)) WITH ORDINALITY",
     "call numbers(integer); call orders_of(integer)",

@@ -24,6 +24,8 @@ export interface CaseOptions {
   readonly roleError?: string;
   /** Whose statement it is where the server is asked for the truth; the superuser's where absent: row security skips that one. */
   readonly truthAs?: "shop_app";
+  /** What SQL functions in it touch, which the server puts in place of the call when it plans: `select orders`. */
+  readonly planned?: string;
   /** What the gateway does not do of it yet: then only the servers are asked. */
   readonly pending?: string;
   /** Needs a server with the setting in postgresql.conf, a second session or the like: not sent to servers. */

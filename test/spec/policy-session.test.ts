@@ -119,6 +119,47 @@ describe("a policy whose files change", () => {
   });
 });
 
+describe("a policy that permits so many rows", () => {
+  const FEW = `
+    @id("connect") permit (principal in Group::"agents", action == Action::"connect", resource);
+    @id("few") @maxRows("3") permit (principal in Group::"agents", action == Action::"select", resource);
+  `;
+  beforeEach(async () => {
+    await postgres.psql("TRUNCATE notes; INSERT INTO notes SELECT generate_series(1, 200000)");
+    await publish(FEW);
+    await gateway.running.reload();
+  });
+
+  it.each([
+    "SELECT n FROM notes LIMIT 3",
+    "SELECT count(*) FROM notes",
+  ])("lets pass what has no more: %s", async (sql) => {
+    const { client } = await login();
+
+    expect(summary(await client.query(sql))).toContainEqual(expect.stringMatching(/^CommandComplete SELECT [13]$/));
+    client.destroy();
+  });
+
+  it.each([
+    ["that ends before it is stopped", "SELECT n FROM notes LIMIT 4"],
+    ["that would go on", "SELECT a.n FROM notes a, notes b"],
+  ])("stops a statement with more, says so, and the session goes on: one %s", async (_, sql) => {
+    const { client } = await login();
+
+    const stopped = summary(await client.query(sql));
+    const next = summary(await client.query("SELECT n FROM notes LIMIT 1"));
+
+    expect(stopped).toEqual([
+      "RowDescription",
+      ...["DataRow", "DataRow", "DataRow"],
+      "ErrorResponse 54000",
+      "ReadyForQuery idle",
+    ]);
+    expect(next).toEqual(["RowDescription", "DataRow", "CommandComplete SELECT 1", "ReadyForQuery idle"]);
+    client.destroy();
+  });
+});
+
 describe("a gateway whose policy has a mistake", () => {
   it("does not start", async () => {
     await publish(BROKEN);

@@ -169,34 +169,6 @@ export const HARMLESS: readonly string[] = [
 /** What comes through yet, by why: skipped, until it does not. */
 export const COMES_THROUGH: ReadonlyMap<string, readonly string[]> = new Map([
   [
-    "a check that runs in the input of an array or a row type is not seen in the tree's types",
-    [
-      "SELECT '{a}'::sly[]",
-      "SELECT '(a)'::sly_row",
-      "SELECT '{(a)}'::sly_row[]",
-      'SELECT jsonb_populate_record(NULL::sly_row, \'{"a": "b"}\')',
-      'SELECT * FROM json_populate_recordset(NULL::sly_row, \'[{"a": "b"}]\')',
-    ],
-  ],
-  [
-    "what a function reads is shown at Bind when it is put in place of the call, and not judged there",
-    [
-      "SELECT * FROM team_names()",
-      "SELECT * FROM orders, team_names()",
-      "SELECT (SELECT max(t) FROM team_names() t)",
-      "a function of a set of rows, by the extended protocol",
-      "a listed function replaced by one that returns rows of another table",
-      "a listed function replaced by one that returns rows of another table, by simple Query",
-    ],
-  ],
-  [
-    "set_config inside a function silences the trees",
-    [
-      "SELECT run_sql('SELECT set_config(''client_min_messages'', ''error'', true)'), run_sql('DELETE FROM notes RETURNING 1')",
-      "SELECT run_sql('SELECT set_config(''debug_print_rewritten'', ''off'', true)') || run_sql('DELETE FROM notes RETURNING 1')",
-    ],
-  ],
-  [
     "a read that was judged before runs before it is judged again, and is not taken back",
     [
       "an operator hidden by a new one that fits better",

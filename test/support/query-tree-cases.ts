@@ -192,7 +192,7 @@ export const TREE_CASES: readonly TreeCase[] = [
     "INSERT INTO c (id, name) VALUES (1, 'a') ON CONFLICT ON CONSTRAINT c_pkey DO UPDATE SET name = f(1)::text RETURNING *",
     "insert; insert c(id name), select c(id name email ssn active tenant deleted_at tags doc p), update c(name); functions f",
   ],
-  ["INSERT INTO c (p.a, p.b) VALUES (1, 'x')", "insert; insert c(p)"],
+  ["INSERT INTO c (p.a, p.b) VALUES (1, 'x')", "insert; insert c(p); types pair"],
   ["INSERT INTO c (tags[1]) VALUES ('x')", "insert; insert c(tags)"],
   ["INSERT INTO v (id, name) VALUES (1, 'a')", "insert; insert c(id name) < v, insert v(id name)"],
   [

@@ -25,7 +25,7 @@ COERCETODOMAIN arg:n resulttype:t resulttypmod resultcollid coercionformat locat
 COERCEVIAIO arg:n resulttype:t resultcollid coerceformat location:p
 COLLATEEXPR arg:n collOid location:p
 COMMONTABLEEXPR ctename:s aliascolnames:l ctematerialized ctequery:n search_clause:n cycle_clause:n location:p cterecursive:b cterefcount ctecolnames:l ctecoltypes:L ctecoltypmods:L ctecolcollations:L
-CONST consttype consttypmod constcollid constlen constbyval:b constisnull:b location:p constvalue:d
+CONST consttype:t consttypmod constcollid constlen constbyval:b constisnull:b location:p constvalue:d
 CONVERTROWTYPEEXPR arg:n resulttype convertformat location:p
 CTECYCLECLAUSE cycle_col_list:l cycle_mark_column:s cycle_mark_value:n cycle_mark_default:n cycle_path_column:s location:p cycle_mark_type cycle_mark_typmod cycle_mark_collation cycle_mark_neop:o
 CTESEARCHCLAUSE search_col_list:l search_breadth_first:b search_seq_column:s location:p
@@ -34,7 +34,7 @@ DISTINCTEXPR opno:o opfuncid:f opresulttype opretset:b opcollid inputcollid args
 FIELDSELECT arg:n fieldnum resulttype resulttypmod resultcollid
 FIELDSTORE arg:n newvals:l fieldnums:L resulttype
 FROMEXPR fromlist:l quals:n
-FUNCEXPR funcid:f funcresulttype funcretset:b funcvariadic:b funcformat funccollid inputcollid args:l location:p
+FUNCEXPR funcid:f funcresulttype:t funcretset:b funcvariadic:b funcformat funccollid inputcollid args:l location:p
 GROUPINGFUNC args:l refs:L cols:L agglevelsup location:p
 GROUPINGSET kind content:l location:p
 INFERENCEELEM expr:n infercollid inferopclass
