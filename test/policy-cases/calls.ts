@@ -142,9 +142,7 @@ export const CALLS: readonly PolicyCase[] = [
     "select orders",
   ),
   permit("SELECT jsonb_build_object('id', id), array_to_string(ARRAY[memo], ',') FROM orders", "select orders"),
-  permit("SELECT pg_get_viewdef('open_orders'::regclass)", "", {
-    pending: "what it runs inside is taken for the agent's and refused",
-  }),
+  permit("SELECT pg_get_viewdef('open_orders'::regclass)", ""),
   permit("SELECT pg_typeof(memo), format('%s', memo) FROM orders", "select orders"),
   permit("SELECT has_table_privilege('orders', 'select')", ""),
   permit("SELECT random()", null),
