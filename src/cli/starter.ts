@@ -43,6 +43,8 @@ databases:
       agent: { user: agent, password: "\${POSTERN_SHOP_PASSWORD}", groups: [agents] }
     defaultRole: agent
 
+policy: ./policy                    # who may do what: *.cedar in this folder; without this line all that the role may
+
 limits:
   session: { idle: 1h, idleInTransaction: 10m, lifetime: 24h }
 

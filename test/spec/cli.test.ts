@@ -96,6 +96,25 @@ describe("postern init", () => {
     expect(statSync(path).mode & 0o077).toBe(0);
   });
 
+  it("writes a policy beside it that is in order and passes its own tests", async () => {
+    const env = { ...VARIABLES, POSTERN_CONFIG: join(cli.folder, "postern.yaml") };
+
+    const check = await cli.run(["policy", "check"], { env });
+    const test = await cli.run(["policy", "test"], { env });
+
+    expect([check.status, check.out, check.err]).toEqual([0, "", expect.stringContaining("is in order: 6 policies")]);
+    expect([test.status, test.out]).toEqual([0, "6 of 6 tests passed\n"]);
+  });
+
+  it("leaves a policy that is there as it is", async () => {
+    writeFileSync(join(cli.folder, "policy", "agents.cedar"), "// mine");
+
+    const { status, err } = await cli.run(["init", "second.yaml"]);
+
+    expect([status, err]).toEqual([0, expect.stringContaining("The folder policy was there already")]);
+    expect(readFileSync(join(cli.folder, "policy", "agents.cedar"), "utf8")).toBe("// mine");
+  });
+
   it("never writes over a file", async () => {
     const path = join(cli.folder, "mine.yaml");
     writeFileSync(path, "mine");
