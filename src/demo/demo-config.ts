@@ -50,6 +50,7 @@ function document(wirePort: number, httpPort: number, issuerUrl: string, postgre
         maxConnections: 80,
       },
     },
+    policy: "policy",
     roles: { reviewer: ["dba"], auditor: ["audit"], admin: ["platform"] },
   };
 }

@@ -30,7 +30,7 @@ export class DemoFolder {
     const path = resolve(name);
     try {
       const folder = new DemoFolder(path, await makeFolder(path));
-      for (const name of ["secrets", "tls"]) await mkdir(folder.file(name), { recursive: true, mode: 0o700 });
+      for (const name of ["secrets", "tls", "policy"]) await mkdir(folder.file(name), { recursive: true, mode: 0o700 });
       await folder.write("version", "1\n");
       return folder;
     } catch (cause) {

@@ -22,10 +22,11 @@ Connect as support-agent, acting for sam, with a token of 15 minutes:
      sslmode=verify-full sslrootcert=${folder.show("tls", "ca.crt")}"
 
 Try now:
-  1. Who are you?   SELECT current_user, current_setting('application_name');
-  2. Run any statement, and see it on the record from another terminal:
-       bin/postern.js audit tail -f -c ${config}
-  3. A bad token is refused: the same line with PGPASSWORD=nonsense
+  1. A read:          SELECT full_name, country FROM customers LIMIT 5;
+  2. A denied DROP:   DROP TABLE customers;   and why, without running it:
+       bin/postern.js policy explain "DROP TABLE customers" --groups agents \\
+         -c ${config}
+  3. The record:      bin/postern.js audit tail -f -c ${config}
 
 The log is in ${folder.show("data", "log")}; two programs that share no code verify it:
   bin/postern.js audit verify -c ${config}

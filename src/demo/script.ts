@@ -27,6 +27,7 @@ const STEPS: readonly (readonly [title: string, step: (demo: Demo, say: Say) => 
   ["Who is who", tellIdentity],
   ["Reading", read],
   ["Writing, in transactions", write],
+  ["What policy denies", tryDenied],
   ["Bad tokens", tryBadTokens],
   ["The record", verify],
 ];
@@ -89,7 +90,7 @@ async function read(demo: Demo, say: Say): Promise<void> {
     say(
       `${String(count?.["customers"])} customers. Two of them: ${found.map((row) => `${String(row["full_name"])} <${String(row["email"])}>`).join(", ")}.`,
     );
-    say("Nothing is masked yet: that comes with policy.");
+    say("Nothing is masked yet.");
   });
 }
 
@@ -108,11 +109,32 @@ async function write(demo: Demo, say: Say): Promise<void> {
     expect(kept?.["note"] === "placed by an agent", `order ${id} is ${JSON.stringify(kept)} after COMMIT`);
     say(`Order ${id} placed and committed.`);
     await client.query("BEGIN");
-    await rows(client, "DELETE FROM orders WHERE id = $1", [id]);
+    await rows(client, "UPDATE orders SET note = NULL WHERE id = $1", [id]);
     await client.query("ROLLBACK");
-    const after = await rows(client, "SELECT 1 FROM orders WHERE id = $1", [id]);
-    expect(after.length === 1, `order ${id} is gone after ROLLBACK`);
-    say("A DELETE of it rolled back: the order is still there.");
+    const [after] = await rows(client, "SELECT note FROM orders WHERE id = $1", [id]);
+    expect(after?.["note"] === "placed by an agent", `order ${id} is ${JSON.stringify(after)} after ROLLBACK`);
+    say("An UPDATE of it rolled back: the order is as it was.");
+  });
+}
+
+/** What each is refused by; the reason is the policy's own. */
+const DENIED: readonly (readonly [sql: string, policy: string])[] = [
+  ["DROP TABLE customers", "no-definitions"],
+  ["DELETE FROM orders WHERE id = 1", "no-deletes"],
+];
+
+async function tryDenied(demo: Demo, say: Say): Promise<void> {
+  await withAgent(demo, await demo.issuer.tokenFor("support-agent"), async (client) => {
+    for (const [sql, policy] of DENIED) {
+      const refusal = await client.query(sql).catch((error: unknown) => error);
+      expect(refusal instanceof pg.DatabaseError && refusal.code === "42501", `${sql} ended with ${String(refusal)}`);
+      expect(refusal.detail?.includes(policy) === true, `${sql} was denied by: ${String(refusal.detail)}`);
+      say(`${sql}: refused, ${refusal.code}, ${refusal.message}.`);
+      say(`${refusal.detail} ${refusal.hint ?? ""}`.trim());
+    }
+    const [count] = await rows(client, "SELECT count(*)::int AS customers FROM customers");
+    expect(Number(count?.["customers"]) >= 5_000, `after the DROP there are ${String(count?.["customers"])} customers`);
+    say("Neither ran, and the session goes on.");
   });
 }
 
@@ -137,7 +159,7 @@ async function verify(demo: Demo, say: Say): Promise<void> {
   say(`The log: ${demo.folder.show("data", "log")}`);
 }
 
-const Entry = z.looseObject({ type: z.string(), reason: z.string().optional() });
+const Entry = z.looseObject({ type: z.string(), reason: z.string().optional(), verdict: z.string().optional() });
 
 /** What the log holds of this run, which must be what was done. */
 async function tellRecord(folder: string): Promise<string> {
@@ -145,27 +167,30 @@ async function tellRecord(folder: string): Promise<string> {
   let refusals: string[] = [];
   for (const instance of await listInstances(folder)) {
     for await (const { json } of readEntries(join(folder, instance), 0)) {
-      const { type, reason = "" } = Entry.parse(JSON.parse(json));
+      const { type, reason = "", verdict } = Entry.parse(JSON.parse(json));
       if (type === "gateway.started") {
         counts.clear(); // the runs before
         refusals = [];
       }
-      counts.set(type, (counts.get(type) ?? 0) + 1);
+      const kind = verdict === "refused" ? `${type}.refused` : type;
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
       if (type === "session.refused") refusals.push(reason);
     }
   }
   const count = (type: string): number => counts.get(type) ?? 0;
   expect(
-    count("session.opened") === 4 && count("session.closed") === 4,
-    `the log has ${count("session.opened")} sessions, not 4`,
+    count("session.opened") === 5 && count("session.closed") === 5,
+    `the log has ${count("session.opened")} sessions, not 5`,
   );
   expect(count("statement.decided") === count("statement.finished"), "a statement on the record has no outcome");
+  const denied = count("statement.decided.refused");
+  expect(denied === DENIED.length, `the log has ${denied} denied statements, not ${DENIED.length}`);
   expect(
     count("transaction.committed") === 1 && count("transaction.rolled_back") === 1,
     "the log has other transactions",
   );
   expect(refusals.join() === "expired,audience,algorithm", `the log has the refusals ${refusals.join()}`);
-  return `On record: 4 sessions, ${count("statement.decided")} statements, each before it ran, with its outcome, 1 commit, 1 rollback, 3 refusals (${refusals.join(", ")}).`;
+  return `On record: 5 sessions, ${count("statement.decided")} statements, each before it ran, with its outcome, ${denied} denied ones, 1 commit, 1 rollback, 3 refused sessions (${refusals.join(", ")}).`;
 }
 
 const VERIFIER = fileURLToPath(new URL("../../verifier/postern_verify.py", import.meta.url));

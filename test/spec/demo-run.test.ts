@@ -37,7 +37,7 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 const LIMIT_MS = 15_000;
 
 describe("the demo with --once", () => {
-  it("lets an agent read and write, has bad tokens refused, verifies the log, and ends well, twice in a row", async () => {
+  it("lets an agent read and write, denies it a DROP with the reason, has bad tokens refused, verifies the log, and ends well, twice in a row", async () => {
     const before = await temporaryFolders();
     const first = startDemoProcess({ once: true, folder });
     expect([await first.ended, first.output()]).toEqual([0, expect.stringContaining("All as it should be.")]);
@@ -50,6 +50,8 @@ describe("the demo with --once", () => {
       "expired an hour ago: refused, 28000",
       "another audience: refused, 28000",
       "(alg: none): refused, 28000",
+      "DROP TABLE customers: refused, 42501",
+      "Policy no-definitions: agents do not change definitions.",
     ]) {
       expect(second.output()).toContain(words);
     }
@@ -106,8 +108,11 @@ describe("the demo's screen", () => {
     const { rows } = await client.query(
       "SELECT current_user AS role, current_setting('application_name') AS application",
     );
+    const denied = await client.query("DROP TABLE customers").catch((error: unknown) => error);
     await client.end();
 
+    expect(denied).toMatchObject({ code: "42501", detail: "Policy no-definitions: agents do not change definitions." });
+    expect(screen).toContain("DROP TABLE customers;");
     expect(rows).toEqual([{ role: "agent", application: "support-agent" }]);
     expect(screen.trimEnd().split("\n").length).toBeLessThanOrEqual(24);
     expect(screen.split("\n").filter((line) => line.length > 80)).toEqual([]);

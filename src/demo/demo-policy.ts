@@ -1,0 +1,59 @@
+/** The demo's policy: agents read the shop, and write orders and payments. Written anew at each start, as postern.yaml is. */
+
+/** Text of policy/shop.cedar. A test holds it to its own comments. */
+export const DEMO_POLICY = `// Written by the demo at each start: changes here are lost. For a policy of your own: postern init
+// Nothing is permitted unless a policy permits it, and a forbid always wins.
+
+// Agents connect, read every table and view, and change the settings of their session.
+@id("agents-read")
+permit (
+  principal in Group::"agents",
+  action in [Action::"connect", Action::"read", Action::"set"],
+  resource in Database::"shop"
+);
+
+// They place orders and note payments, with the numbers that those tables give.
+@id("agents-take-orders")
+permit (
+  principal in Group::"agents",
+  action in [Action::"insert", Action::"update"],
+  resource
+)
+when {
+  resource in
+    [
+      Table::"shop.public.orders",
+      Table::"shop.public.order_items",
+      Table::"shop.public.payments",
+      Table::"shop.public.orders_id_seq",
+      Table::"shop.public.payments_id_seq"
+    ]
+};
+
+// An UPDATE that names no rows is never right.
+@id("name-the-rows")
+@reason("UPDATE and DELETE name their rows")
+forbid (
+  principal,
+  action in [Action::"update", Action::"delete"],
+  resource
+)
+when { context.matchesAll };
+
+// Until a person can be asked for approval.
+@id("no-deletes")
+@reason("agents do not delete")
+forbid (
+  principal is Agent,
+  action in [Action::"delete", Action::"truncate"],
+  resource
+);
+
+@id("no-definitions")
+@reason("agents do not change definitions")
+forbid (
+  principal is Agent,
+  action in Action::"define",
+  resource
+);
+`;
