@@ -42,7 +42,11 @@ const NOTHING_INSIDE: TreeFacts = {
   into: false,
   functions: new Set(),
   highestParameter: 0,
+  rangeItems: 0,
 };
+
+/** The server's tree grows with the square of what is joined: 200 relations are 39 MB (design page tree, section 1). */
+const MAX_RANGE_ITEMS = 60;
 
 /**
  * @param tree of the whole text, as libpg-query prints it. @param parse the same grammar, for queries inside statements.
@@ -114,6 +118,7 @@ function describeStatement(
     callsUnknownFunction: classification.callsUnknownFunction,
     parameterNumbers: TAKES_PARAMETERS.has(node) ? inside.highestParameter : 0,
     fingerprint: fingerprint(source, bounds.startByte, bounds.endByte),
+    ...(inside.rangeItems > MAX_RANGE_ITEMS ? { tooWide: true } : {}),
     ...(writes.length === 0 ? {} : { settingWrites: writes }),
     ...(optimisable ? {} : utilityFacts(source, node, fields, bounds, inside.into, parse)),
   };

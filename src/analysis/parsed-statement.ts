@@ -194,6 +194,8 @@ export interface ParsedStatement {
   readonly cursor?: CursorFacts;
   readonly copy?: CopyFacts;
   readonly explain?: ExplainFacts;
+  /** It joins so many relations that the server's tree of it would be out of all proportion. */
+  readonly tooWide?: true;
   /** Absent where there is none. */
   readonly settingWrites?: readonly SettingWrite[];
   /** Of every statement that is not optimisable, empty where it needs no permit. Absent where `undecided` says why. */

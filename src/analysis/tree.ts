@@ -93,8 +93,11 @@ export interface TreeFacts {
   readonly functions: ReadonlySet<string>;
   /** Highest $n, 0 for none. */
   readonly highestParameter: number;
+  /** Relations, sub-selects and functions in FROM, at any depth. */
+  readonly rangeItems: number;
 }
 
+const RANGE_ITEMS: ReadonlySet<string> = new Set(["RangeVar", "RangeSubselect", "RangeFunction", "RangeTableFunc"]);
 const MODIFYING: ReadonlySet<string> = new Set(["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]);
 
 /** @param root a wrapped node, or the fields of one: then that one itself is not seen, what is below it is. */
@@ -104,6 +107,7 @@ export function walk(root: unknown): TreeFacts {
   let locks = false;
   let into = false;
   let highestParameter = 0;
+  let rangeItems = 0;
   const stack: unknown[] = [root];
   while (stack.length > 0) {
     const value = stack.pop();
@@ -122,9 +126,10 @@ export function walk(root: unknown): TreeFacts {
       else if (key === "lockingClause") locks = true;
       else if (key === "intoClause") into = true;
       else if (MODIFYING.has(key)) modifies = true;
+      else if (RANGE_ITEMS.has(key)) rangeItems++;
     }
   }
-  return { modifies, locks, into, functions, highestParameter };
+  return { modifies, locks, into, functions, highestParameter, rangeItems };
 }
 
 /** @param call the fields of a FuncCall. */

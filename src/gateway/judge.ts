@@ -26,6 +26,14 @@ const ONLY: ReadonlyMap<string, RegExp> = new Map([
   ["backslash_quote", /^(safe_encoding|off|false|no|0)$/i],
 ]);
 
+/** Before the server sees it, where the server is to show its tree. */
+export function judgeWidth({ tooWide }: ParsedStatement): GatewayError | null {
+  if (tooWide !== true) return null;
+  return new GatewayError("STATEMENT_OVER_LIMIT", "the statement joins too many relations to be judged", {
+    hint: "Split it, or have a view made of some of them.",
+  });
+}
+
 /** Null: nothing stands against it. */
 export function judge(statement: ParsedStatement, names: Namespace): GatewayError | null {
   if (statement.class === "unknown") {

@@ -19,7 +19,7 @@ import type { Gate } from "./gate.ts";
 import { Inquiry, textInside } from "./inquiry.ts";
 import { Intents } from "./intents.ts";
 import { commitment } from "./journal.ts";
-import { judge, unknownPortal, unknownStatement } from "./judge.ts";
+import { judge, judgeWidth, unknownPortal, unknownStatement } from "./judge.ts";
 import { FLUSH, isReadAlike, POISON, SETTLE_SETTINGS, SYNC } from "./messages.ts";
 import { errorResponse } from "./refuse.ts";
 import { rewriteSetting } from "./rewrite-setting.ts";
@@ -193,6 +193,8 @@ export class MessageHandler {
     }
     const parsed = read.statements[0] ?? null;
     const record = read.records[0] ?? { commitment: "", fingerprint: "" };
+    const wide = link.enforcer === null || parsed === null ? null : judgeWidth(parsed);
+    if (wide !== null) return this.#refuseText(query, wide);
     const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
     const statement = { name, parsed, record, evidence, text: textInside(parsed, query) };
     // A utility statement is judged before the server sees its text, which it may write to its log with what stands in it.

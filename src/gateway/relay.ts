@@ -31,12 +31,14 @@ export interface RelayEvents {
   failed(error: GatewayError): void;
 }
 
+const MAX_SHOWN_BYTES = 32 * 1024 * 1024;
+
 type Verdict = "pass" | "drop" | Uint8Array;
 
 export class Relay implements FrameVisitor {
   readonly #link: WireLink;
   readonly #events: RelayEvents;
-  readonly #scanner = new FrameScanner(backendLimits(), this);
+  readonly #scanner: FrameScanner;
   /** Rows of the running statement, once they span chunks. */
   #rowsHash: Hash | null = null;
   /** Rows that are not hashed yet: #run's bytes from here to #rowsEnd; -1: none. */
@@ -63,6 +65,11 @@ export class Relay implements FrameVisitor {
     this.#link = link;
     this.#events = events;
     this.#trees = new ShownTrees(link);
+    // The server's trees come whole. What is over the reader's own limit by far is not even held.
+    this.#scanner = new FrameScanner(
+      backendLimits(link.enforcer === null ? {} : { messageBytes: MAX_SHOWN_BYTES }),
+      this,
+    );
   }
 
   /** The client is gone. */

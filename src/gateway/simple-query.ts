@@ -12,7 +12,7 @@ import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./ef
 import type { Ruling } from "./enforcement.ts";
 import { type Inquiry, textInside } from "./inquiry.ts";
 import type { Intents } from "./intents.ts";
-import { judge } from "./judge.ts";
+import { judge, judgeWidth } from "./judge.ts";
 import { FLUSH, isReadAlike, SETTLE_SETTINGS, SYNC, simpleBind, simpleExecute, simpleParse } from "./messages.ts";
 import { rewriteSetting } from "./rewrite-setting.ts";
 import type { ReadText } from "./statement-reader.ts";
@@ -99,7 +99,8 @@ export class SimpleQuery {
       const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
       const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query) };
       const settled = namesSettled(link, statement);
-      const refusal = settled ? judge(parsed, link.names) : null;
+      const wide = link.enforcer === null ? null : judgeWidth(parsed);
+      const refusal = settled ? (wide ?? judge(parsed, link.names)) : null;
       if (!settled || refusal !== null) {
         link.undo(plan.map(({ changes }) => changes));
         if (refusal === null) return "wait";

@@ -160,6 +160,21 @@ describe("a policy that permits so many rows", () => {
   });
 });
 
+describe("a statement that joins more than can be judged", () => {
+  it("is refused before the server makes a tree of it, and the session goes on", async () => {
+    const { client } = await login();
+    const joined = (count: number) =>
+      `SELECT 1 FROM ${Array.from({ length: count }, (_, i) => `notes n${i}`).join(", ")}`;
+
+    const wide = summary(await client.query(`${joined(61)} LIMIT 0`));
+    const narrow = summary(await client.query(`${joined(20)} LIMIT 0`));
+    client.destroy();
+
+    expect(wide).toEqual(["ErrorResponse 54000", "ReadyForQuery idle"]);
+    expect(narrow).toContain("CommandComplete SELECT 0");
+  });
+});
+
 describe("a gateway whose policy has a mistake", () => {
   it("does not start", async () => {
     await publish(BROKEN);
