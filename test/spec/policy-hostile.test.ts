@@ -1,0 +1,140 @@
+/** Sequences of messages against a gateway with a policy: nothing forbidden happens, and the session always answers or is closed. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeExecute, encodeFlush, encodeSync } from "../../src/wire/extended.ts";
+import { encodeQuery } from "../../src/wire/query.ts";
+import type { MessageWriter } from "../../src/wire/writer.ts";
+import { bind, exchange, execute, parse } from "../support/policy-escape-messages.ts";
+import { connectTo, type ShopGateway, startShopGateway } from "../support/policy-gateway.ts";
+import { errorOf, startShop } from "../support/policy-server.ts";
+import type { TestPostgres } from "../support/postgres.ts";
+import { type RawClient, rows } from "../support/raw-client.ts";
+
+type Part = Uint8Array | ((writer: MessageWriter) => void);
+
+const FORBIDDEN = `SELECT (SELECT string_agg(body, ',' ORDER BY id) FROM notes), (SELECT sum(pay) FROM hr.salaries),
+  (SELECT count(*) FROM hr.orders), (SELECT count(*) FROM audit.trail), (SELECT count(*) FROM payments)`;
+
+/** Permitted and refused, of the session and of data, whole strings among them. */
+const POOL: readonly string[] = [
+  ...["", "SELECT 1", "SELECT 1/0", "SELECT nope", "SELECT syntax error here (", "TABLE notes", "SHOW search_path"],
+  ...["SELECT id FROM orders WHERE id = 1", "DELETE FROM notes", "TRUNCATE notes", "SELECT * FROM hr.salaries"],
+  ...["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT a", "ROLLBACK TO a", "DISCARD ALL", "CALL close_order(1)"],
+  ...["SET search_path = public", "SET search_path = hr", "SET LOCAL search_path = hr", "COPY orders TO STDOUT"],
+  ...["SELECT set_config('search_path', 'hr', false)", "EXPLAIN SELECT id FROM orders"],
+  ...["EXPLAIN ANALYZE DELETE FROM notes", "DECLARE c CURSOR WITH HOLD FOR SELECT id FROM orders", "FETCH 2 FROM c"],
+  ...["CLOSE c", "PREPARE q AS SELECT id FROM orders", "EXECUTE q", "DEALLOCATE q", "SELECT 1; DELETE FROM notes"],
+  ...["INSERT INTO orders (memo) VALUES ('f')", "SELECT 1; SELECT 2; INSERT INTO orders (memo) VALUES ('g')"],
+  ...["SELECT run_sql('SELECT max(id) FROM orders')", "SELECT run_sql('SELECT 1/0')"],
+];
+
+const query = (text: string) => (writer: MessageWriter) =>
+  encodeQuery(writer, { query: new TextEncoder().encode(text) });
+
+describe("sequences of messages under a policy", () => {
+  let postgres: TestPostgres;
+  let gateway: ShopGateway;
+
+  beforeAll(async () => {
+    postgres = await startShop(18);
+    gateway = await startShopGateway(postgres);
+  });
+  afterAll(async () => {
+    await gateway?.stop();
+    await postgres?.stop();
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])("ends every batch, with nothing forbidden done, from seed %i", async (seed) => {
+    const before = await postgres.psql(FORBIDDEN, "shop");
+    const random = generator(seed);
+    for (let session = 0; session < 4; session++) {
+      const client = await connectTo(gateway);
+      const sent: string[] = [];
+      for (let burst = 0; burst < 5; burst++) {
+        const { parts, names } = sequence(random);
+        sent.push(names.join(" "));
+        const ending = `${seed}-${session}-${burst}`;
+        client.send(...parts, encodeSync, query("ROLLBACK"), query(`SELECT 'ends ${ending}'`));
+        const ended = await Promise.race([endOf(client, `ends ${ending}`), silence()]);
+        expect(ended, sent.join("\n")).not.toBe("silence");
+        if (ended === "closed") break;
+      }
+      client.destroy();
+    }
+    expect(await postgres.psql(FORBIDDEN, "shop")).toBe(before);
+  });
+
+  it("skips what stands behind a refused statement up to the Sync, and goes on behind it", async () => {
+    const client = await connectTo(gateway);
+    const run = (text: string) => [parse("", text), bind("", ""), execute("")];
+    const answer = await exchange(
+      client,
+      [...run("SELECT 1"), ...run("DELETE FROM notes"), ...run("SELECT 2"), encodeSync, ...run("SELECT 3"), encodeSync],
+      2,
+    );
+    client.destroy();
+
+    expect(rows(answer)).toEqual([["1"], ["3"]]);
+    expect(errorOf(answer)).toBe("42501");
+  });
+
+  it("refuses a function in the arguments of EXECUTE inside EXPLAIN", async () => {
+    const client = await connectTo(gateway);
+    await client.query("PREPARE p (numeric) AS SELECT $1");
+    const answer = await client.query("EXPLAIN (VERBOSE) EXECUTE p (peek_pay(1))");
+    client.destroy();
+
+    expect(errorOf(answer)).toBe("42501");
+  });
+});
+
+/** Numbers below n, the same for the same seed. */
+function generator(seed: number): (n: number) => number {
+  let state = seed;
+  return (n) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >> 8) % n;
+  };
+}
+
+function sequence(random: (n: number) => number): {
+  readonly parts: readonly Part[];
+  readonly names: readonly string[];
+} {
+  const parts: Part[] = [];
+  const names: string[] = [];
+  const add = (name: string, part: Part) => {
+    names.push(name);
+    parts.push(part);
+  };
+  for (let left = 1 + random(4); left > 0; left--) {
+    const text = POOL[random(POOL.length)] ?? "";
+    if (random(4) === 0) {
+      add(`Q:${text}`, query(text));
+      continue;
+    }
+    const statement = ["", "s", "t"][random(3)] ?? "";
+    const portal = ["", "p"][random(2)] ?? "";
+    const maxRows = random(3);
+    if (random(5) > 0) add(`P(${statement}):${text}`, parse(statement, text));
+    if (random(6) > 0) add(`B(${portal},${statement})`, bind(portal, statement));
+    if (random(6) > 0) add(`E(${portal},${maxRows})`, (writer) => encodeExecute(writer, { portal, maxRows }));
+    if (random(5) === 0) add("F", encodeFlush);
+    if (random(2) === 0) add("S", encodeSync);
+  }
+  return { parts, names };
+}
+
+/** Reads up to a row of that value, and the end of its batch. */
+async function endOf(client: RawClient, value: string): Promise<"ended" | "closed"> {
+  for (let message = await client.next(); message !== null; message = await client.next()) {
+    if (rows([message])[0]?.[0] !== value) continue;
+    await client.until("ReadyForQuery");
+    return "ended";
+  }
+  return "closed";
+}
+
+function silence(): Promise<"silence"> {
+  return new Promise((resolve) => void setTimeout(() => resolve("silence"), 5_000).unref());
+}
