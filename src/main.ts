@@ -301,6 +301,10 @@ function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeI
     for (const session of gateway.sessions) metrics.sessions.inc({ state: session.activity });
     metrics.auditLogLag.set(log.lag);
     metrics.auditLogUp.set(log.state === "ok" ? 1 : 0);
+    const { hits, misses } = gateway.treeCache;
+    metrics.treeCache.reset();
+    metrics.treeCache.inc({ result: "hit" }, hits);
+    metrics.treeCache.inc({ result: "miss" }, misses);
     metrics.storeUp.set(storeIsUp() ? 1 : 0);
   });
 }

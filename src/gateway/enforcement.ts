@@ -30,6 +30,8 @@ export interface EnforcementOptions {
   /** The policy in force: read at each decision, so that a reload holds from the next statement on. */
   readonly policies: () => ActivePolicy;
   readonly clock: Clock;
+  /** Of all databases together, for the metrics. */
+  readonly counts: { hits: number; misses: number };
 }
 
 export interface ActivePolicy {
@@ -85,8 +87,6 @@ export class Enforcement {
   #catalog: Catalog;
   #rules: FunctionRules;
   #listings: readonly FunctionListing[];
-  hits = 0;
-  misses = 0;
 
   constructor(options: EnforcementOptions) {
     this.#options = options;
@@ -140,10 +140,10 @@ export class Enforcement {
     const key = hash("sha256", tree, "base64");
     const known = this.#trees.get(key);
     if (known !== undefined) {
-      this.hits++;
+      this.#options.counts.hits++;
       return known;
     }
-    this.misses++;
+    this.#options.counts.misses++;
     try {
       const facts = touchedBy(readQueryTree(tree, this.#options.major), this.#options.major);
       const analysed = { facts, ...treeRequests(facts, this.#catalog, this.#rules) };

@@ -167,6 +167,9 @@ export class Gateway {
     return (await known).enforcement;
   }
 
+  /** Trees that were read before, and that were not. */
+  readonly treeCache = { hits: 0, misses: 0 };
+
   async #openEnforcement(target: UpstreamTarget, major: ServerMajor) {
     const { logger, clock } = this;
     const watch = await CatalogWatch.open({ target, logger, clock });
@@ -176,7 +179,17 @@ export class Gateway {
       if (active === null) throw new GatewayError("STATEMENT_DENIED", "the gateway has no policy any more");
       return active;
     };
-    return { enforcement: new Enforcement({ database: target.name, major, catalogs: watch, policies, clock }), watch };
+    return {
+      enforcement: new Enforcement({
+        database: target.name,
+        major,
+        catalogs: watch,
+        policies,
+        clock,
+        counts: this.treeCache,
+      }),
+      watch,
+    };
   }
 
   /** Anyone can begin connections and leave them so: more than these at once get no memory and no descriptor. */

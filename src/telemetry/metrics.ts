@@ -79,6 +79,11 @@ export class Metrics {
     "Entries of the audit log that the control store's index does not have yet.",
     [],
   );
+  readonly treeCache = this.#counter(
+    "postern_tree_cache_total",
+    "Trees of statements that were judged, by whether the same one had been read before.",
+    ["result"],
+  );
   readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);
 
   constructor() {
