@@ -33,16 +33,17 @@ export function resolveOffline(tree: unknown, catalog: Catalog, searchPath: read
   if (statement === undefined) throw new OfflineUnknown("the text is not one statement");
   const walk = new OfflineWalk(catalog, searchPath);
   walk.query(statement.name, statement.fields, new OfflineScope(null));
-  return walk.result(COMMANDS[statement.name] ?? "utility");
+  return walk.result(COMMANDS.get(statement.name) ?? "utility");
 }
 
-const COMMANDS: Readonly<Record<string, TreeFacts["command"]>> = {
-  SelectStmt: "select",
-  InsertStmt: "insert",
-  UpdateStmt: "update",
-  DeleteStmt: "delete",
-  MergeStmt: "merge",
-};
+/** A map: fields of the grammar may be named as members of every object are (`constructor`, of JSON_OBJECTAGG). */
+const COMMANDS: ReadonlyMap<string, TreeFacts["command"]> = new Map([
+  ["SelectStmt", "select"],
+  ["InsertStmt", "insert"],
+  ["UpdateStmt", "update"],
+  ["DeleteStmt", "delete"],
+  ["MergeStmt", "merge"],
+]);
 
 class OfflineWalk {
   readonly #catalog: Catalog;
@@ -75,7 +76,7 @@ class OfflineWalk {
 
   /** A statement or subquery. @param outer the level around it, whose columns and CTEs it sees. */
   query(name: string, fields: Node, outer: OfflineScope): void {
-    if (COMMANDS[name] === undefined) throw new OfflineUnknown(`${name} is not known here`);
+    if (!COMMANDS.has(name)) throw new OfflineUnknown(`${name} is not known here`);
     if (++this.#depth > MAX_DEPTH) throw new OfflineUnknown("the statement nests too deeply");
     const scope = new OfflineScope(outer);
     this.#with(fields, scope);
@@ -112,14 +113,16 @@ class OfflineWalk {
   }
 
   #insert(fields: Node, scope: OfflineScope): void {
+    const source = unwrap(fields["selectStmt"]);
+    // Before the target is there: it does not see that.
+    if (source !== undefined) this.query(source.name, source.fields, scope);
     const target = this.#target(fields, scope);
     const named = columnsNamed(fields, "cols");
-    const source = unwrap(fields["selectStmt"]);
     const columns = named.length > 0 ? named : firstColumns(target.relation, source?.fields);
     this.#touches.write("insert", target, columns);
-    if (source !== undefined) this.query(source.name, source.fields, scope);
     const conflict = fields["onConflictClause"];
     if (isNode(conflict)) {
+      arbiterColumns(conflict, target.relation).forEach(target.reads);
       scope.addEntry({ alias: "excluded", relation: target.relation, reads: () => undefined });
       if (text(conflict, "action") === "ONCONFLICT_UPDATE")
         this.#touches.write("update", target, columnsNamed(conflict, "targetList"));
@@ -144,7 +147,8 @@ class OfflineWalk {
       const action = MERGE_ACTIONS[text(clause, "commandType") ?? ""];
       if (action === undefined) continue; // DO NOTHING
       const named = columnsNamed(clause, "targetList");
-      const columns = action === "insert" && named.length === 0 ? firstColumns(target.relation, undefined) : named;
+      const columns =
+        action === "insert" && named.length === 0 ? first(target.relation, list(clause, "values").length) : named;
       this.#touches.write(action, target, action === "delete" ? [] : columns);
       changes ||= action !== "insert";
     }
@@ -230,7 +234,7 @@ class OfflineWalk {
   }
 
   #node(name: string, value: unknown, scope: OfflineScope): void {
-    if (COMMANDS[name] !== undefined && isNode(value)) {
+    if (COMMANDS.has(name) && isNode(value)) {
       this.query(name, value, scope);
       return;
     }
@@ -318,10 +322,21 @@ function columnsNamed(fields: Node, field: string): readonly string[] {
   return list(fields, field).map((item) => text(unwrap(item)?.fields ?? {}, "name") ?? "");
 }
 
-/** Those that an INSERT without a list writes: as many as it has values. */
+/** Those that an INSERT without a list writes: as many as it has values. Of SELECT that many are not counted: all. */
 function firstColumns(relation: CatalogRelation, source: Node | undefined): readonly string[] {
-  const [row] = source === undefined ? [] : list(source, "valuesLists");
-  const given = unwrap(row)?.fields;
-  const count = given === undefined ? relation.columns.length : list(given, "items").length;
+  if (source === undefined) return []; // DEFAULT VALUES
+  const row = unwrap(list(source, "valuesLists")[0])?.fields;
+  return first(relation, row === undefined ? relation.columns.length : list(row, "items").length);
+}
+
+function first(relation: CatalogRelation, count: number): readonly string[] {
   return relation.columns.slice(0, count).map(({ name }) => name);
+}
+
+/** What ON CONFLICT compares is read; null: by a constraint, whose columns are not known. */
+function arbiterColumns(conflict: Node, relation: CatalogRelation): readonly (number | null)[] {
+  const infer = conflict["infer"];
+  if (!isNode(infer)) return [];
+  const named = columnsNamed(infer, "indexElems");
+  return [null, ...relation.columns.filter(({ name }) => named.includes(name)).map(({ number }) => number)];
 }

@@ -45,6 +45,7 @@ export class OfflineTouches {
     return (column) => {
       const touch = this.#touch("select", relation, []);
       if (column !== null) touch.columns.add(column);
+      this.#unseen(relation, false);
       this.#below("select", relation, []);
     };
   }
@@ -57,6 +58,7 @@ export class OfflineTouches {
     const numbers = columns.flatMap((name) => relation.columns.find((column) => column.name === name)?.number ?? []);
     const touch = this.#touch(action, relation, []);
     for (const number of numbers) touch.columns.add(number);
+    this.#unseen(relation, true);
     this.#below(action, relation, []);
     if (action === "insert") this.#identity(relation, numbers);
   }
@@ -70,6 +72,12 @@ export class OfflineTouches {
     return touch;
   }
 
+  /** What the server adds of its own, whose text no catalog holds. */
+  #unseen({ schema, name, rowSecurity, hasRules }: CatalogRelation, written: boolean): void {
+    if (rowSecurity) this.#notes.add(`What row security of ${schema}.${name} reads is not listed.`);
+    if (written && hasRules) this.#notes.add(`What rules of ${schema}.${name} do is not listed.`);
+  }
+
   /** What lies below a view. Writing goes on to the table of a view over one; of others a trigger or a rule says where. */
   #below(action: Touch["action"], view: CatalogRelation, through: readonly number[]): void {
     if (view.kind !== "v" || through.includes(view.oid)) return;
@@ -78,7 +86,7 @@ export class OfflineTouches {
       .filter((oid) => oid !== view.oid)
       .flatMap((oid) => this.#catalog.relation(oid) ?? []);
     this.#notes.add("Columns that views read are not listed.");
-    if (action !== "select" && below.length !== 1) {
+    if (action !== "select" && (below.length !== 1 || view.hasUserTriggers || view.hasRules)) {
       this.#notes.add(`Where writing to ${view.schema}.${view.name} goes, only the server knows.`);
       return;
     }

@@ -9,8 +9,7 @@ import type { CliContext } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { note } from "../output.ts";
 import { policyConfig } from "../policy/folder.ts";
-import { loadFrom, targetOf } from "../policy/source.ts";
-import { onlyDatabase } from "./policy-explain.ts";
+import { loadFrom, onlyDatabase, targetOf } from "../policy/source.ts";
 
 interface SaveOptions extends ConfigOptions {
   readonly database?: string;

@@ -14,7 +14,7 @@ import { note, printData } from "../output.ts";
 import { type AskerOptions, askerOptions, contextOf, principalOf } from "../policy/asker.ts";
 import { policyConfig, readPolicyFolder, usableFolder } from "../policy/folder.ts";
 import { type ResolvedText, Resolver } from "../policy/resolver.ts";
-import { offlineSource, savedCatalog, targetOf, withServer } from "../policy/source.ts";
+import { offlineSource, onlyDatabase, savedCatalog, targetOf, withServer } from "../policy/source.ts";
 import { paint, visible } from "../text.ts";
 
 interface ExplainOptions extends ConfigOptions, FormatOptions, AskerOptions {
@@ -90,12 +90,6 @@ function resolved(
   return withServer(context, targetOf(config, named, role), listings, async (source) =>
     (await Resolver.open(source)).resolve(sql),
   );
-}
-
-/** Where there is but one, it is meant. */
-export function onlyDatabase(config: ReturnType<typeof policyConfig>["config"]): string | undefined {
-  const names = Object.keys(config?.databases ?? {});
-  return names.length === 1 ? names[0] : undefined;
 }
 
 async function standardInput(): Promise<string> {

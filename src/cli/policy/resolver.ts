@@ -7,7 +7,7 @@ import type { Catalog } from "../../analysis/catalog.ts";
 import { type FunctionListing, FunctionRules } from "../../analysis/functions.ts";
 import { Grammar, MAJORS, type Major } from "../../analysis/grammar.ts";
 import { OfflineUnknown, resolveOffline } from "../../analysis/offline-resolve.ts";
-import type { ParsedStatement } from "../../analysis/parsed-statement.ts";
+import type { ParsedStatement, ParseOutcome } from "../../analysis/parsed-statement.ts";
 import { parseChecked } from "../../analysis/parser.ts";
 import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import { touchedBy } from "../../analysis/query-tree/touched.ts";
@@ -77,7 +77,7 @@ export class Resolver {
   /** Each statement of the text. @throws {CliError} where the text cannot be read, {GatewayError} where the server goes away. */
   async resolve(sql: string): Promise<readonly ResolvedText[]> {
     const text = new TextEncoder().encode(sql);
-    const outcome = checkText(text, MAX_TEXT_BYTES) ?? parseChecked(this.#grammar, text);
+    const outcome = checkText(text, MAX_TEXT_BYTES) ?? this.#parse(text);
     if (!outcome.ok) {
       const where = outcome.position === undefined ? "" : ` at character ${outcome.position}`;
       throw new CliError("usage", `the statement cannot be read: ${outcome.message}${where} (${outcome.sqlstate})`);
@@ -85,6 +85,15 @@ export class Resolver {
     const resolved: ResolvedText[] = [];
     for (const parsed of outcome.statements) resolved.push(await this.#one(text, parsed));
     return resolved;
+  }
+
+  /** The instance that a text has broken is not asked again: the command ends. */
+  #parse(text: Uint8Array): ParseOutcome {
+    try {
+      return parseChecked(this.#grammar, text);
+    } catch {
+      throw new CliError("usage", "the statement cannot be read: it nests too deeply (54001)");
+    }
   }
 
   async #one(text: Uint8Array, parsed: ParsedStatement): Promise<ResolvedText> {

@@ -39,6 +39,12 @@ export function targetOf(config: Config, database: string, role: string | undefi
   return upstreamTarget(database, found, roleConfig);
 }
 
+/** Where there is but one database, it is meant. */
+export function onlyDatabase(config: Config | undefined): string | undefined {
+  const names = Object.keys(config?.databases ?? {});
+  return names.length === 1 ? names[0] : undefined;
+}
+
 /** The catalog of the server as it is now, and its search path. */
 export async function loadFrom(
   context: CliContext,
@@ -72,7 +78,7 @@ export function savedCatalog(context: CliContext, file: string): Catalog {
   }
 }
 
-/** @param database as policies name it; the catalog's own where undefined. */
+/** By the catalog alone. */
 export function offlineSource(catalog: Catalog, listings: readonly FunctionListing[]): Source {
   return { catalog, server: null, searchPath: USUAL_PATH, listings };
 }
