@@ -64,6 +64,7 @@ const CatalogFunctionShape = z.strictObject({
   owner: z.string(),
   bodyHash: z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits"),
   hasDefaults: z.boolean(),
+  configured: z.boolean(),
   builtIn: z.boolean(),
 });
 

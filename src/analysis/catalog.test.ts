@@ -35,6 +35,7 @@ function fn(oid: number, schema: string, name: string, args: string): CatalogFun
     owner: "owner",
     bodyHash: "0".repeat(64),
     hasDefaults: false,
+    configured: false,
     builtIn: false,
   };
 }

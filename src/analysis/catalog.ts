@@ -70,6 +70,8 @@ export interface CatalogFunction {
   /** Hex SHA-256 of what it runs and how: what a listing is pinned to. See {@link FUNCTION_HASH_COVERS}. */
   readonly bodyHash: string;
   readonly hasDefaults: boolean;
+  /** It runs under settings of its own (SET in its definition). */
+  readonly configured: boolean;
   /** Came with the server: OID below 16384, in pg_catalog or information_schema. */
   readonly builtIn: boolean;
 }
@@ -215,6 +217,11 @@ export class Catalog {
   /** All overloads, of all kinds, in order of their OIDs. */
   functionsByName(schema: string, name: string): readonly CatalogFunction[] {
     return this.#functionNames.get(key(schema, name)) ?? [];
+  }
+
+  /** In all schemas. */
+  operatorsByName(name: string): readonly CatalogOperator[] {
+    return this.data.operators.filter((operator) => operator.name === name);
   }
 
   operator(oid: number): CatalogOperator | undefined {

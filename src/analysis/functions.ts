@@ -191,6 +191,8 @@ function judgeUnlisted(fn: CatalogFunction): FunctionVerdict {
   if (fn.securityDefiner) return denied(`it runs with the rights of its owner, ${not}`);
   if (fn.kind === "a" || fn.kind === "w") return denied(`what an aggregate runs is not shown, ${not}`);
   if (fn.language !== "sql") return denied(`what it runs in ${fn.language} is not shown, ${not}`);
+  // Under client_min_messages or debug_print_rewritten of its own it would run unseen.
+  if (fn.configured) return denied(`it runs under settings of its own, ${not}`);
   if (fn.hasDefaults) return denied(`what its default arguments run is not shown, ${not}`);
   // The planner puts a body of one value in place of the call without printing its tree (optimizer/util/clauses.c,
   // inline_function). Sets and procedures print theirs, and are judged by them.

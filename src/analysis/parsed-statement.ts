@@ -121,7 +121,7 @@ export interface SettingWrite {
 export interface UtilityTarget {
   readonly action: TargetAction;
   /** "database": the database itself, or what belongs to no schema (a role, an extension, a server). "other": of a schema, but neither relation, function nor type. */
-  readonly object: "relation" | "function" | "schema" | "database" | "type" | "other";
+  readonly object: "relation" | "function" | "schema" | "database" | "type" | "operator" | "other";
   /** [name] or [schema, name], folded as the grammar does; of a schema [name]; empty for the database. `pg_temp` stands for TEMPORARY. */
   readonly name: readonly string[];
   /** Where the statement lists some. */

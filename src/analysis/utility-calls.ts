@@ -55,8 +55,10 @@ const NONE: readonly UtilityTarget[] = [];
 function calledBy(key: string, fields: Node): UtilityTarget | null {
   if (key === "FuncCall") return expression("function", nameOf(list(fields, "funcname")));
   if (key === "TypeCast") return castTarget(fields["typeName"]);
-  if (key === "A_Expr" && list(fields, "name").length > 1) {
-    if (nameOf(list(fields, "name"))[0] !== "pg_catalog") throw new UnknownForm();
+  if (key === "A_Expr") {
+    const name = nameOf(list(fields, "name"));
+    if (name.length > 1 && name[0] !== "pg_catalog") throw new UnknownForm();
+    if (name.length === 1) return expression("operator", name);
   }
   // `a IN (SELECT …)`: the server lets none of these expressions have one. If it did, its tables would go unseen.
   if (key === "SubLink") throw new UnknownForm();
@@ -70,6 +72,6 @@ function castTarget(type: unknown): UtilityTarget | null {
   return name[0] === "pg_catalog" ? null : expression("type", name);
 }
 
-function expression(object: "function" | "type", name: readonly string[]): UtilityTarget {
+function expression(object: "function" | "type" | "operator", name: readonly string[]): UtilityTarget {
   return { action: "call", object, name, kind: TARGET_KINDS.expression };
 }

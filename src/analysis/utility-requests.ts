@@ -175,10 +175,15 @@ function onRelation({ action, columns }: UtilityTarget, found: CatalogRelation, 
 function ofFunctions(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
   const { action } = target;
   const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
+  // One that the agent has just made would be taken for the owner's.
+  if (found.length === 0 && target.kind === TARGET_KINDS.trigger)
+    throw deniedCall(`function ${target.name.join(".")}`, "it is not known, or was made in this transaction");
   if (found.length === 0) return [onDatabase(action, scope)];
   return found.map((candidate) => {
     // What the server alone calls, no rule lets a statement call.
-    if (action === "call" && target.kind !== TARGET_KINDS.trigger) refuseDenied(candidate, scope);
+    // A trigger's SQL is taken for the owner's: who makes one must be let call what it runs.
+    const onlyTrigger = target.kind === TARGET_KINDS.trigger && candidate.builtIn;
+    if (action === "call" && !onlyTrigger) refuseDenied(candidate, scope);
     else if (CHANGES.has(action) && candidate.builtIn) throw systemObject(`${candidate.schema}.${candidate.name}`);
     return onFunction(action, candidate, scope);
   });
@@ -205,11 +210,21 @@ function schemaOfType(name: string, { catalog, searchPath }: Scope): string | un
 /** What runs in the statement's own expressions: free functions are, others need `call`. */
 function ofExpression(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
   if (target.object === "type") return ofCast(target, scope);
+  if (target.object === "operator") return ofOperator(target, scope);
   const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
   if (found.length === 0) return [onDatabase("call", scope)];
   return found
     .filter((candidate) => refuseDenied(candidate, scope) !== "free")
     .map((candidate) => onFunction("call", candidate, scope));
+}
+
+/** Which of its name the server takes depends on types that nobody here knows: each of the users' must be free. */
+function ofOperator({ name }: UtilityTarget, { catalog, rules }: Scope): readonly PolicyRequest[] {
+  for (const operator of catalog.operatorsByName(name[0] ?? "")) {
+    if (catalog.isBuiltIn(operator.schema) || rules.judgeOperator(operator.oid).kind === "free") continue;
+    throw deniedCall(`operator ${operator.schema}.${operator.name}`, "its function is not known to be harmless");
+  }
+  return [];
 }
 
 function ofCast({ name }: UtilityTarget, scope: Scope): readonly PolicyRequest[] {

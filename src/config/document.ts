@@ -196,7 +196,11 @@ export const ConfigDocument = z.strictObject({
   issuers: z.array(Issuer).prefault([]).describe("Who may sign tokens."),
   certificates: z.array(Certificate).default([]).describe("Client certificates and who they are."),
   databases: z.record(name("a database name"), Database).describe("Databases, by the name that agents ask for."),
-  policy: path().optional().describe("Folder of the policy: *.cedar and functions.yaml. Without it every agent may run what its upstream role may."),
+  policy: path()
+    .optional()
+    .describe(
+      "Folder of the policy: *.cedar and functions.yaml. Without it every agent may run what its upstream role may.",
+    ),
   labels: path().optional().describe("File of the labels. Accepted now, used when masking is."),
   limits: Limits.prefault({}).describe("Limits of sessions, statements and messages."),
   approvals: Approvals.prefault({}).describe("Held statements. Accepted now, used when approvals are."),

@@ -43,8 +43,13 @@ export function innerFor({ parsed }: PreparedStatement): Evidence | null {
 /** What PREPARE or DECLARE gave a name to, as a statement of its own: whoever runs the name prepares and declares nothing. */
 function inside(parsed: ParsedStatement): ParsedStatement {
   const { prepared, cursor, ...rest } = parsed;
-  if (prepared === undefined) return { ...rest, class: "read" };
-  return { ...rest, class: prepared.innerClass ?? "unknown", durability: prepared.innerDurability ?? "write" };
+  if (prepared === undefined) return { ...rest, class: "read", optimisable: true };
+  return {
+    ...rest,
+    optimisable: true,
+    class: prepared.innerClass ?? "unknown",
+    durability: prepared.innerDurability ?? "write",
+  };
 }
 
 /** What EXECUTE, FETCH and MOVE run: the statement behind the name, with the parameters that it was bound to. */

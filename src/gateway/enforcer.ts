@@ -39,6 +39,9 @@ export class Enforcer {
   #refreshed: object | null = null;
   #refreshing = false;
   #catalog: object | null = null;
+  /** A definition in the transaction that is open, and one since the catalog was loaded. */
+  #definedOpen = false;
+  #defined = false;
   /** A setting or a definition since the last end of a transaction. */
   #changed = false;
 
@@ -97,8 +100,18 @@ export class Enforcer {
     this.#expected.set(statement.record.commitment, analysed);
   }
 
+  /** No transaction is open any more: what it has made can be seen. */
+  transactionEnded(): void {
+    this.#definedOpen = false;
+  }
+
   /** A statement of that class goes out: names may mean something else behind it. */
-  ran(statementClass: string): void {
+  ran(statementClass: string, sets: boolean): void {
+    if (statementClass === "define" || statementClass === "call") {
+      this.#definedOpen = true;
+      this.#defined = true;
+    }
+    if (sets) this.#expected.clear();
     if (!CHANGES_NAMES.has(statementClass) && !(statementClass === "transaction" && this.#changed)) return;
     // The end of a transaction takes back what was set in it.
     this.#changed = statementClass !== "transaction";
@@ -127,6 +140,15 @@ export class Enforcer {
       if (this.#refreshed === parsed) return this.#rule(refusing(outOfSight()), inTransaction);
       this.#refresh(parsed);
       return null;
+    }
+    if (parsed.targets?.some(({ name }) => name.length === 1) === true) {
+      // Names are looked up in a catalog that does not see what this transaction has made of them.
+      if (this.#definedOpen) return this.#rule(refusing(namesMoved()), inTransaction);
+      if (this.#defined) {
+        this.#defined = false;
+        this.#refresh(parsed);
+        return null;
+      }
     }
     const analysed = inner === null ? asksNothing() : this.#analysed(inner);
     if (analysed === null) return null;
@@ -208,6 +230,12 @@ function both(statement: Ruling, inside: Ruling): Ruling {
   const requests =
     inside.requests === "[]" ? statement.requests : statement.requests === "[]" ? inside.requests : joined;
   return { ...statement, error: statement.error ?? inside.error, requests };
+}
+
+function namesMoved(): GatewayError {
+  return new GatewayError("CANNOT_JUDGE", "what names without a schema mean has changed in this transaction", {
+    hint: "Write the schema in front of them, or commit first.",
+  });
 }
 
 function settingInside(): GatewayError {

@@ -54,6 +54,16 @@ export class Inquiry {
     this.#flushed = false;
   }
 
+  /** The query inside is looked at now, the statement around it was when it was parsed: both must be of one moment. */
+  tooOldToAsk({ parsed, parsedIn }: PreparedStatement): GatewayError | null {
+    const { enforcer, batch, executions } = this.#link;
+    if (enforcer === null || parsed?.inner === undefined || parsed.inner.by === "prepare") return null;
+    if (parsedIn.batch === batch && parsedIn.after === executions) return null;
+    return new GatewayError("CANNOT_JUDGE", "the query inside this statement was parsed too long ago to be judged", {
+      hint: "Parse, bind and execute it in one batch, or send it by simple Query.",
+    });
+  }
+
   /** Has the server show what the query inside the statement does. @param evidence where that goes, if there is a place for it. */
   inner({ parsed, text }: PreparedStatement, evidence = new Evidence()): Evidence | null {
     const inside = parsed?.inner;

@@ -42,7 +42,7 @@ export class Intents {
     metrics.decided(statementClass, "permitted");
     this.#link.running++;
     this.#link.lastExecuteBatch = this.#link.batch;
-    this.#link.enforcer?.ran(statementClass);
+    this.#link.enforcer?.ran(statementClass, statement.parsed?.settingWrites !== undefined);
     this.#link.executions++;
     const { inside, maxRows } = ruling;
     const startedMs = clock.monotonicMs();
@@ -78,6 +78,10 @@ export class Intents {
   refuseText(text: Uint8Array, error: GatewayError): void {
     const { salt } = this.#link.parts.journal.facts;
     const record = { commitment: commitment(salt, "sql", text), fingerprint: UNREAD };
-    this.refuse({ name: "", parsed: null, record, evidence: null, text: null }, null, error);
+    this.refuse(
+      { name: "", parsed: null, record, evidence: null, text: null, parsedIn: { batch: 0, after: 0 } },
+      null,
+      error,
+    );
   }
 }

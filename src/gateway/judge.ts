@@ -93,6 +93,9 @@ function judgeSettingWrite({ by, name, value }: SettingWrite): GatewayError | nu
       hint: "Write the setting's name into the statement, or use SET.",
     });
   }
+  // Under another level the server would show no tree of what runs then.
+  if (name === "client_min_messages")
+    return unsettable(name, "the server's own trees are Postern's evidence", "Use SET client_min_messages by itself.");
   // By SET the actor's name stays in front of it, and a new session's own start overrides what ALTER ROLE has put there.
   if (by === "call" && name === "application_name")
     return unsettable(name, "the server's own log names the actor by it", "Use SET application_name.");
@@ -109,8 +112,13 @@ function judgeCopy({ copy }: ParsedStatement): GatewayError | null {
 
 function judgePrepared({ prepared }: ParsedStatement, names: Namespace): GatewayError | null {
   if (prepared?.kind !== "execute" || prepared.name === undefined) return null;
-  if (names.statement(prepared.name) !== undefined) return null;
-  return unknownStatement(prepared.name);
+  const target = names.statement(prepared.name);
+  if (target === undefined) return unknownStatement(prepared.name);
+  if (target.parsed === null || target.parsed.optimisable) return null;
+  // Only the extended protocol gives such a name; what it does to the session would go past whoever looks at EXECUTE.
+  return new GatewayError("CANNOT_JUDGE", `EXECUTE of ${target.parsed.node} is not served`, {
+    hint: "Bind and execute it by the protocol that prepared it, or send it as it is.",
+  });
 }
 
 function judgeCursor({ cursor }: ParsedStatement, names: Namespace): GatewayError | null {

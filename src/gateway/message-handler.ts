@@ -196,7 +196,8 @@ export class MessageHandler {
     const wide = link.enforcer === null || parsed === null ? null : judgeWidth(parsed);
     if (wide !== null) return this.#refuseText(query, wide);
     const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
-    const statement = { name, parsed, record, evidence, text: textInside(parsed, query) };
+    const parsedIn = { batch: link.batch, after: link.executions };
+    const statement = { name, parsed, record, evidence, text: textInside(parsed, query), parsedIn };
     // A utility statement is judged before the server sees its text, which it may write to its log with what stands in it.
     const ruling = evidence === null ? this.#inquiry.byGrammar(statement, null) : UNJUDGED;
     if (ruling === null) return "wait";
@@ -267,6 +268,8 @@ export class MessageHandler {
       }
       if (link.names.portalCount >= link.parts.limits.portals) return this.#refuse(tooMany("portals"));
     }
+    const old = this.#inquiry.tooOldToAsk(statement);
+    if (old !== null) return this.#refuseStatement(statement, null, old);
     const inner = this.#inquiry.inner(statement);
     const ruling = this.#beforeBind(statement);
     if (ruling === null) return "wait";

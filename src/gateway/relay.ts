@@ -386,6 +386,7 @@ export class Relay implements FrameVisitor {
       const settlement = link.fate.idle();
       if (settlement !== null) link.parts.journal.settled(settlement, null);
       link.names.endTransaction(expectation.batch);
+      link.enforcer?.transactionEnded();
     }
     link.parts.settleSoon();
     return expectation.hidden ? "drop" : "pass";

@@ -97,7 +97,8 @@ export class SimpleQuery {
     for (const [i, parsed] of read.statements.entries()) {
       const record = read.records[i] ?? { commitment: "", fingerprint: "" };
       const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
-      const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query) };
+      const parsedIn = { batch: link.batch, after: link.executions };
+      const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query), parsedIn };
       const settled = namesSettled(link, statement);
       const wide = link.enforcer === null ? null : judgeWidth(parsed);
       const refusal = settled ? (wide ?? judge(parsed, link.names)) : null;

@@ -37,6 +37,8 @@ export interface PreparedStatement {
   readonly parsed: ParsedStatement | null;
   /** Of a statement that the server prints a tree for, where trees are asked for. */
   readonly evidence: Evidence | null;
+  /** Batch that it was parsed in, and how many statements the session had run by then. */
+  readonly parsedIn: { readonly batch: number; readonly after: number };
   /** The whole text that it stands in, which what it carries inside is cut out of; null where nothing is. */
   readonly text: Uint8Array | null;
   /** What the log says of its text: commitment and fingerprint, ready to be written. */

@@ -28,14 +28,7 @@ const Statement = z.object({
  */
 export type Statement = Readonly<z.infer<typeof Statement>>;
 
-type OutcomeMembers =
-  | "finishedAt"
-  | "outcome"
-  | "sqlstate"
-  | "rowsReturned"
-  | "rowsAffected"
-  | "bytes"
-  | "durationMs";
+type OutcomeMembers = "finishedAt" | "outcome" | "sqlstate" | "rowsReturned" | "rowsAffected" | "bytes" | "durationMs";
 
 /** With its outcome where that is known already: most are finished within the run of entries that holds their intent. */
 export type NewStatement = Pick<

@@ -167,6 +167,7 @@ class CatalogRows {
       leakProof: r.boolean(),
       owner: r.text(),
       hasDefaults: r.boolean(),
+      configured: r.boolean(),
       bodyHash: r.text(),
       builtIn: oid < FIRST_NORMAL_OID && (schema === "pg_catalog" || schema === "information_schema"),
     });

@@ -109,6 +109,7 @@ export const RELATIONS = `SELECT oid, relnamespace, relname, relkind, pg_catalog
 export const FUNCTIONS = `SELECT p.oid, p.pronamespace, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
     p.proargtypes, pg_catalog.pg_get_function_result(p.oid), p.prokind, p.provolatile, l.lanname, p.prosecdef,
     p.proleakproof, pg_catalog.pg_get_userbyid(p.proowner), p.pronargdefaults > 0,
+    p.proconfig IS NOT NULL,
     pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.json_build_array(p.prosrc, p.probin, p.proconfig,
       p.prosqlbody::pg_catalog.text, l.lanname, p.prosecdef,
       CASE WHEN p.prosecdef THEN pg_catalog.pg_get_userbyid(p.proowner) END)::pg_catalog.text, 'UTF8')), 'hex')

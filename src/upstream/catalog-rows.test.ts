@@ -118,5 +118,6 @@ const FUNCTION = {
   leakProof: false,
   owner: "o",
   hasDefaults: false,
+  configured: false,
   builtIn: false,
 } as const;

@@ -66,7 +66,6 @@ describe("sequences of messages under a policy", () => {
 
   it("skips what stands behind a refused statement up to the Sync, and goes on behind it", async () => {
     const client = await connectTo(gateway);
-    const run = (text: string) => [parse("", text), bind("", ""), execute("")];
     const answer = await exchange(
       client,
       [...run("SELECT 1"), ...run("DELETE FROM notes"), ...run("SELECT 2"), encodeSync, ...run("SELECT 3"), encodeSync],
@@ -85,6 +84,113 @@ describe("sequences of messages under a policy", () => {
     client.destroy();
 
     expect(errorOf(answer)).toBe("42501");
+  });
+});
+
+const query1 = (text: string) => [query(text)];
+const run = (text: string) => [parse("", text), bind("", ""), execute("")];
+
+/** What came through before, by messages; each list is one batch. Builders may do everything outside of schema hr. */
+const HOLES: readonly (readonly [string, "builders" | undefined, readonly (readonly Part[])[]])[] = [
+  [
+    "EXPLAIN ANALYZE of a write, prepared by the protocol and run by EXECUTE",
+    undefined,
+    [[parse("p", "EXPLAIN ANALYZE DELETE FROM notes"), encodeSync], query1("EXECUTE p")],
+  ],
+  [
+    "EXECUTE of another EXECUTE",
+    undefined,
+    [[parse("q", "SELECT * FROM hr.salaries"), encodeSync], [parse("p", "EXECUTE q"), encodeSync], query1("EXECUTE p")],
+  ],
+  [
+    "a setting, prepared by the protocol and run by EXECUTE, and what it would have hidden",
+    "builders",
+    [
+      [parse("p", "SET debug_print_rewritten = off"), encodeSync],
+      query1("EXECUTE p"),
+      query1("DO $$ BEGIN DELETE FROM hr.orders; END $$"),
+    ],
+  ],
+  [
+    "an operator of the agent's own among the arguments of EXECUTE",
+    undefined,
+    [query1("PREPARE p (varchar) AS SELECT $1"), query1("EXECUTE p ('a'::varchar || 'b'::varchar)")],
+  ],
+  [
+    "the query inside a statement that was parsed before names changed",
+    "builders",
+    [
+      query1("SET search_path = public, hr"),
+      [parse("s", "CREATE TABLE public.stolen AS SELECT * FROM salaries"), encodeSync],
+      query1("CREATE TABLE public.salaries (a int)"),
+      [bind("", "s"), execute(""), encodeSync],
+      query1("SELECT * FROM public.stolen"),
+    ],
+  ],
+  [
+    "a bare name that means another table since the transaction dropped one",
+    "builders",
+    [
+      query1("DROP TABLE IF EXISTS public.salaries"),
+      query1("CREATE TABLE public.salaries (a int)"),
+      query1("SET search_path = public, hr"),
+      query1("BEGIN; DROP TABLE public.salaries; COPY salaries TO STDOUT; COMMIT"),
+      query1("ROLLBACK"),
+    ],
+  ],
+  [
+    "a function that hides its trees by a setting of its own",
+    "builders",
+    [
+      query1(
+        "CREATE FUNCTION public.hid() RETURNS SETOF text LANGUAGE sql SET client_min_messages = error AS 'SELECT team FROM hr.salaries'",
+      ),
+      query1("SELECT * FROM public.hid()"),
+    ],
+  ],
+  [
+    "a trigger that the agent has made itself",
+    "builders",
+    [
+      query1(
+        "CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM hr.orders; RETURN NEW; END'",
+      ),
+      query1("CREATE TABLE public.mine (a text)"),
+      query1("CREATE TRIGGER t BEFORE INSERT ON public.mine FOR EACH ROW EXECUTE FUNCTION public.trap()"),
+      query1("INSERT INTO public.mine VALUES ('x')"),
+    ],
+  ],
+];
+
+describe.each([15, 18] as const)("a way around the judgement on PostgreSQL %i", (version) => {
+  let postgres: TestPostgres;
+  let gateway: ShopGateway;
+
+  beforeAll(async () => {
+    postgres = await startShop(version);
+    await postgres.psql("UPDATE hr.salaries SET team = 'canary'; GRANT CREATE ON SCHEMA public TO shop_app", "shop");
+    gateway = await startShopGateway(postgres);
+  });
+  afterAll(async () => {
+    await gateway?.stop();
+    await postgres?.stop();
+  });
+
+  it.each(HOLES)("is closed: %s", async (_, group, messages) => {
+    const before = await postgres.psql(FORBIDDEN, "shop");
+    const client = await connectTo(gateway, group);
+    let heard = "";
+    for (const batch of messages) {
+      client.send(...batch);
+      const answers = await Promise.race([client.until("ReadyForQuery"), silence()]);
+      if (answers === "silence") throw new Error("no answer");
+      heard += answers.map((message) => JSON.stringify(message, (_, value) => shown(value))).join("\n");
+      if (answers.at(-1)?.type !== "ReadyForQuery") break; // the session was ended
+    }
+    client.destroy();
+
+    expect(heard).not.toContain("canary");
+    expect(await postgres.psql(FORBIDDEN, "shop")).toBe(before);
   });
 });
 
@@ -133,6 +239,12 @@ async function endOf(client: RawClient, value: string): Promise<"ended" | "close
     return "ended";
   }
   return "closed";
+}
+
+/** Bytes of a message as text. */
+function shown(value: unknown): unknown {
+  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+  return value instanceof Map ? [...value] : value;
 }
 
 function silence(): Promise<"silence"> {
