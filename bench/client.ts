@@ -25,6 +25,8 @@ export class BenchClient {
   #pending: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
   #counts = { rows: 0, bytes: 0, firstRowMs: 0, sentAtMs: 0 };
   readonly #password: string;
+  /** What the question under way came to; the session goes on at ReadyForQuery. */
+  #error: Error | undefined;
 
   private constructor(socket: Socket, password: string) {
     this.#socket = socket;
@@ -32,7 +34,7 @@ export class BenchClient {
     socket.setNoDelay(true);
     socket.on("data", (chunk) => this.#receive(chunk));
     socket.on("error", (error) => this.#pending?.reject(error));
-    socket.on("close", () => this.#pending?.reject(new Error("the server closed the connection")));
+    socket.on("close", () => this.#pending?.reject(this.#error ?? new Error("the server closed the connection")));
   }
 
   /** Connects and authenticates; returns at the first ReadyForQuery. */
@@ -106,11 +108,13 @@ export class BenchClient {
     if (type === AUTHENTICATION) {
       if (body.readInt32BE(0) === CLEARTEXT_PASSWORD) this.#socket.write(message("p", cstring(this.#password)));
     } else if (type === READY) {
-      this.#pending?.resolve({ ...counts, doneMs: performance.now() - counts.sentAtMs });
+      const [pending, error] = [this.#pending, this.#error];
       this.#pending = undefined;
+      this.#error = undefined;
+      if (error === undefined) pending?.resolve({ ...counts, doneMs: performance.now() - counts.sentAtMs });
+      else pending?.reject(error);
     } else if (type === ERROR) {
-      this.#pending?.reject(new Error(`the server answered: ${body.toString("utf8").replaceAll("\0", " ")}`));
-      this.#pending = undefined;
+      this.#error = new Error(`the server answered: ${body.toString("utf8").replaceAll("\0", " ")}`);
     }
   }
 }

@@ -9,12 +9,14 @@ import { currentLoad, describeMachine } from "./machine.ts";
 import { type Options, type RowName, readOptions, USAGE } from "./options.ts";
 import { topFunctions } from "./profile.ts";
 import { goalsTable, judgeGoals, machineLine, otherTable, throughputTable } from "./report.ts";
+import { attacks } from "./rows/attacks.ts";
 import { bulk } from "./rows/bulk.ts";
 import { connect } from "./rows/connect.ts";
 import { firstSeen } from "./rows/first-seen.ts";
 import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
 import { slowReader } from "./rows/slow-reader.ts";
+import { table } from "./rows/table.ts";
 import { throughput, throughputOverTls } from "./rows/throughput.ts";
 import { verify } from "./rows/verify.ts";
 import { Samples } from "./samples.ts";
@@ -25,12 +27,12 @@ import { startPgbouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { type RunningTarget, TargetUnavailable } from "./target.ts";
 
-const ROWS: Readonly<Record<Exclude<RowName, "verify">, (bench: Bench) => Promise<void>>> = {
+const ROWS: Readonly<Record<Exclude<RowName, "verify" | "tls" | "table">, (bench: Bench) => Promise<void>>> = {
   throughput,
   latency,
-  tls: throughputOverTls,
   bulk,
   "first-seen": firstSeen,
+  attacks,
   connect,
   memory,
   "slow-reader": slowReader,
@@ -104,6 +106,8 @@ async function runBench(projectPath: string, options: Options): Promise<boolean>
     if (row === "verify") continue;
     if (row === "tls")
       await tryRow(row, () => withTls(bench, pgbouncer, () => startGateway({ ...gatewayOptions, certificate })));
+    else if (row === "table")
+      await tryRow(row, () => table(bench, (served) => startGateway({ ...gatewayOptions, served })));
     else await tryRow(row, () => ROWS[row](bench));
   }
   await gateway?.stop();

@@ -11,6 +11,8 @@ export const ROWS = [
   "tls",
   "bulk",
   "first-seen",
+  "table",
+  "attacks",
   "connect",
   "memory",
   "slow-reader",

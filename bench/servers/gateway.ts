@@ -1,6 +1,6 @@
 /**
- * Postern as it is installed: `node dist/cli/main.js start`, identity, audit log in default durability, control store, metrics.
- * It is a target like the others, and is left out with a clear line where it cannot start.
+ * Postern as it is installed: `node dist/cli/main.js start`, identity, policy, audit log in default durability, control store,
+ * metrics. It is a target like the others, and is left out with a clear line where it cannot start.
  */
 
 import { existsSync } from "node:fs";
@@ -25,6 +25,17 @@ export interface GatewayOptions {
   readonly certificate?: Certificate;
   /** Folder for the CPU profiles of its threads. */
   readonly profilePath?: string;
+  /** Another database of the server and what its agents may do there; pgbench's where absent. */
+  readonly served?: Served;
+}
+
+export interface Served {
+  readonly database: string;
+  /** The upstream role, by which clients log in too. */
+  readonly role: string;
+  readonly password: string;
+  /** Files of the policy folder, by name. */
+  readonly policy: Readonly<Record<string, string>>;
 }
 
 export interface RunningGateway extends RunningTarget {
@@ -59,14 +70,14 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   try {
     const hop = await findDescendant("node", configPath);
     await waitFor(() => isReady(httpPort), server.ended);
-    const { target } = options.upstream;
+    const { role, database } = servedBy(options);
     return {
       target: {
         name: "postern",
         host: "127.0.0.1",
         port,
-        user: "agent",
-        database: target.database,
+        user: role,
+        database,
         password: options.issuer.token,
         hop,
       },
@@ -97,6 +108,7 @@ async function writeConfiguration(
   options: GatewayOptions,
 ): Promise<string> {
   const { upstream, issuer, certificate } = options;
+  const { database, role, password, policy } = servedBy(options);
   const document = {
     gateway: {
       name: "bench",
@@ -107,15 +119,16 @@ async function writeConfiguration(
     data: "./data",
     store: { url: { file: "store-url" } },
     issuers: [{ url: ISSUER_URL, audience: AUDIENCE, kind: "agent", groups: "groups", jwks: "jwks.json" }],
+    policy: "./policy",
     databases: {
-      [upstream.target.database]: {
+      [database]: {
         host: upstream.target.host,
         port: upstream.target.port,
-        database: upstream.target.database,
+        database,
         environment: "bench",
         tls: { mode: "disable" },
-        roles: { agent: { user: "agent", password: { file: "agent-password" }, groups: ["agents"] } },
-        defaultRole: "agent",
+        roles: { [role]: { user: role, password: { file: "agent-password" }, groups: ["agents"] } },
+        defaultRole: role,
         maxConnections: 1150,
       },
     },
@@ -124,17 +137,35 @@ async function writeConfiguration(
     "postern.yaml": JSON.stringify(document, null, 2),
     "jwks.json": issuer.jwks,
     "store-url": upstream.storeUrl,
-    "agent-password": upstream.agentPassword,
+    "agent-password": password,
     "server.crt": certificate?.cert ?? "",
     "server.key": certificate?.key ?? "",
   };
   await mkdir(join(folder, "data"), { mode: 0o700 });
+  await mkdir(join(folder, "policy"));
+  for (const [name, text] of Object.entries(policy)) await writeFile(join(folder, "policy", name), text);
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(folder, name), text);
     await chmod(join(folder, name), 0o600);
   }
   return join(folder, "postern.yaml");
 }
+
+function servedBy({ served, upstream }: GatewayOptions): Served {
+  const { database } = upstream.target;
+  return served ?? { database, role: "agent", password: upstream.agentPassword, policy: { "agents.cedar": POLICY } };
+}
+
+/** What an installation has: reads and writes are permitted, whole tables are not to be written, a bound on rows is looked at. */
+const POLICY = `
+@id("agents-connect") permit (principal in Group::"agents", action == Action::"connect", resource in Database::"bench");
+@id("agents-read") @maxRows("100000000")
+permit (principal in Group::"agents", action in Action::"read", resource in Database::"bench");
+@id("agents-write")
+permit (principal in Group::"agents", action in Action::"write", resource in Schema::"bench.public");
+@id("name-the-rows") @reason("name the rows")
+forbid (principal, action in [Action::"update", Action::"delete"], resource) when { context.matchesAll };
+`;
 
 /** The profiles that the gateway's threads left, largest first. */
 export async function profilesIn(folder: string): Promise<string[]> {

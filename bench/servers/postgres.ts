@@ -27,8 +27,8 @@ export interface BenchServer extends RunningTarget {
   readonly storeUrl: string;
   /** What Postern logs in with: SCRAM, as in an installation. */
   readonly agentPassword: string;
-  /** Runs SQL as superuser. */
-  sql(text: string): Promise<void>;
+  /** Runs SQL as superuser. @param database the bench's where absent. */
+  sql(text: string, database?: string): Promise<void>;
 }
 
 /** TLS is offered. @param scale pgbench's: 100,000 accounts each, and at least the number of writing clients. @param bulkRows of table `bulk`. */
@@ -60,8 +60,8 @@ export async function startPostgres(scale: number, bulkRows: number, certificate
   const postmaster = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
   const environment = { ...process.env, PGPASSWORD: superuser.reveal(), PGSSLMODE: "disable", LC_ALL: "C" };
   const at = ["-h", "127.0.0.1", "-p", String(server.port), "-U", "postgres"];
-  const sql = async (text: string): Promise<void> => {
-    await run(clientProgram("psql"), [...at, "-d", "bench", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text], {
+  const sql = async (text: string, database = "bench"): Promise<void> => {
+    await run(clientProgram("psql"), [...at, "-d", database, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", text], {
       env: environment,
     });
   };
