@@ -231,6 +231,57 @@ function sequence(random: (n: number) => number): {
   return { parts, names };
 }
 
+describe("a text made to keep the parser, the server's tree or its reader busy", () => {
+  let postgres: TestPostgres;
+  const gateways = new Map<string, ShopGateway>();
+
+  beforeAll(async () => {
+    postgres = await startShop(18);
+    gateways.set("by default", await startShopGateway(postgres));
+    gateways.set("where 16 MiB are let in", await startShopGateway(postgres, { limits: { statementSize: "16MiB" } }));
+  });
+  afterAll(async () => {
+    for (const gateway of gateways.values()) await gateway.stop();
+    await postgres?.stop();
+  });
+
+  const ANDS = `SELECT id FROM orders WHERE ${"true AND ".repeat(100_000)}true`;
+  const LONG_LIST = `VALUES ${"(1234567),".repeat(104_857)}(1)`;
+  const PARENTHESES = `SELECT ${"(".repeat(20_000)}1${")".repeat(20_000)}`;
+  // Which of the limits is met first depends on the machine: the parser's deadline, its stack, the tree's size.
+  const REFUSED = /^(54000|54001|0A000|42601)$/;
+  // That others do not wait meanwhile is measured by bench/rows/attacks.ts.
+  it.each([
+    ["100,000 ANDs", "by default", ANDS, REFUSED],
+    ["100,000 ANDs", "where 16 MiB are let in", ANDS, REFUSED],
+    ["5,000 UNIONs", "by default", `SELECT 1${" UNION SELECT 1".repeat(5_000)}`, REFUSED],
+    ["5,000 UNIONs", "where 16 MiB are let in", `SELECT 1${" UNION SELECT 1".repeat(5_000)}`, REFUSED],
+    ["20,000 parentheses", "by default", PARENTHESES, REFUSED],
+    ["20,000 parentheses", "where 16 MiB are let in", PARENTHESES, REFUSED],
+    ["a VALUES list of 1 MB", "by default", LONG_LIST, REFUSED],
+    ["a VALUES list of 1 MB", "where 16 MiB are let in", LONG_LIST, REFUSED],
+    ["a VALUES list of 5,000 rows", "by default", `VALUES ${"(1234567),".repeat(5_000)}(1)`, /^none$/],
+    ["24,000 additions", "by default", `SELECT 1${"+1".repeat(24_000)}`, REFUSED],
+    ["20,000 nested comments", "by default", `SELECT 1 ${"/*".repeat(20_000)}${"*/".repeat(20_000)}`, REFUSED],
+    ["a cross join of 400 relations", "by default", `SELECT 1 FROM ${"orders, ".repeat(399)}orders`, REFUSED],
+  ])("is answered or refused, by either protocol, and its session and others go on: %s, %s", async (_, where, text, told) => {
+    const gateway = gateways.get(where);
+    if (gateway === undefined) throw new Error(where);
+    const attacker = await connectTo(gateway);
+    const other = await connectTo(gateway);
+    const outcomes: string[] = [];
+    for (const parts of [[query(text)], [parse("", text), bind("", ""), execute(""), encodeSync]]) {
+      attacker.send(...parts);
+      expect(rows(await other.query("SELECT 'others go on'"))).toEqual([["others go on"]]);
+      outcomes.push(errorOf(await attacker.until("ReadyForQuery")) ?? "none");
+      expect(rows(await attacker.query("SELECT 'and so does it'"))).toEqual([["and so does it"]]);
+    }
+    attacker.destroy();
+    other.destroy();
+    for (const outcome of outcomes) expect(outcome).toMatch(told);
+  });
+});
+
 /** Reads up to a row of that value, and the end of its batch. */
 async function endOf(client: RawClient, value: string): Promise<"ended" | "closed"> {
   for (let message = await client.next(); message !== null; message = await client.next()) {

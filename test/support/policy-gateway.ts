@@ -26,12 +26,15 @@ export interface ShopGateway extends TestGateway {
   readonly signatures: ReadonlyMap<string, string>;
 }
 
-/** @param postgres of startShop(). */
-export async function startShopGateway(postgres: TestPostgres): Promise<ShopGateway> {
+/** @param postgres of startShop(). @param config more of the configuration. */
+export async function startShopGateway(
+  postgres: TestPostgres,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<ShopGateway> {
   const policy = await mkdtemp(join(tmpdir(), "postern-policy-"));
   await cp(POLICY_FOLDER, policy, { recursive: true });
   await writeFile(join(policy, "functions.yaml"), await listings(postgres));
-  const gateway = await startGateway({ postgres, database: "shop", role: SHOP_ROLE, config: { policy } });
+  const gateway = await startGateway({ postgres, database: "shop", role: SHOP_ROLE, config: { ...config, policy } });
   const stop = async () => {
     await gateway.stop();
     await rm(policy, { recursive: true, force: true });
