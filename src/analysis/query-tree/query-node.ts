@@ -1,10 +1,10 @@
-/** A tree as read: nodes with their values in the order of their shape. Strings and constants are not kept: nothing is judged by names. */
+/** A tree as read: nodes with their values in the order of their shape. Strings are not kept: nothing is judged by names. */
 
 import type { NodeShape } from "./node-shape.ts";
 import { TreeUnknown } from "./tree-unknown.ts";
 
-/** Null: `<>`, a string or a constant's bytes. */
-export type TreeValue = number | boolean | string | QueryNode | NodeList | NumberList | null;
+/** Null: `<>` or a string. */
+export type TreeValue = number | boolean | string | QueryNode | NodeList | NumberList | Uint8Array | null;
 
 export class QueryNode {
   readonly shape: NodeShape;
@@ -56,6 +56,12 @@ export function numberOf(node: QueryNode, field: string): number {
 
 export function isTrue(node: QueryNode, field: string): boolean {
   return fieldOf(node, field) === true;
+}
+
+/** Of a constant as the server holds it: by-value ones have 8 bytes, others begin with their length. Null: SQL NULL, or no constant. */
+export function bytesOf(node: QueryNode, field: string): Uint8Array | null {
+  const value = fieldOf(node, field);
+  return value instanceof Uint8Array ? value : null;
 }
 
 /** "" where it is `<>` or not there. */

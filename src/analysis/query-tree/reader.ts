@@ -246,8 +246,9 @@ class TreeReader {
   }
 
   /** `4 [ 1 0 0 0 0 0 0 0 ]`: a count, then bytes, signed where char is. By-value ones print 8 bytes whatever they count. */
-  #datum(): null {
+  #datum(): Uint8Array | null {
     if (this.#isNull()) return null;
+    const bytes: number[] = [];
     this.#integer();
     this.#separator();
     this.#take(BYTE.openDatum);
@@ -255,10 +256,11 @@ class TreeReader {
     while (this.#byte() !== BYTE.closeDatum) {
       const byte = this.#integer();
       if (byte < -128 || byte > 255) throw this.#unknown("a byte");
+      bytes.push(byte & 255);
       this.#separator();
     }
     this.#at++;
-    return null;
+    return Uint8Array.from(bytes);
   }
 
   /** Takes `<>`, if it is there as a value of its own: a name that starts so is escaped by the server. */
