@@ -45,7 +45,7 @@ export const DENY_CLASSES: readonly FunctionClass[] = [
     functions: `
       pg_terminate_backend pg_cancel_backend pg_log_backend_memory_contexts pg_get_backend_memory_contexts
       pg_stat_get_activity pg_stat_get_backend_* pg_stat_get_progress_info pg_lock_status pg_prepared_xact
-      pg_cursor pg_prepared_statement pg_export_snapshot pg_isolation_test_session_is_blocked pg_get_aios`,
+      pg_cursor pg_prepared_statement pg_isolation_test_session_is_blocked pg_get_aios`,
   },
   {
     name: "replication",
@@ -112,13 +112,14 @@ export const CALL_FUNCTIONS = "nextval setval txid_current pg_current_xact_id pg
 /**
  * Volatile, and free all the same: clocks, chance, sizes, positions, what the session itself did. Each with its types, so that an
  * overload of a version to come is not free by its name. set_config is here because setting-writes.ts and judge.ts judge it, by the
- * setting's name. pg_advisory_unlock_all: pools of drivers send it when a connection goes back (asyncpg), and it frees only what is one's own.
+ * setting's name. pg_export_snapshot: pg_dump with jobs gives its connections one view of the data. pg_advisory_unlock_all: pools
+ * of drivers send it when a connection goes back (asyncpg), and it frees only what is one's own.
  */
 export const FREE_VOLATILE = `
   random() random(int4,int4) random(int8,int8) random(numeric,numeric) random_normal(float8,float8)
   array_sample(anyarray,int4) array_shuffle(anyarray) gen_random_uuid() uuidv4() uuidv7() uuidv7(interval)
   clock_timestamp() timeofday() current_query() set_config(text,text,bool) pg_advisory_unlock_all()
-  currval(regclass) lastval() pg_sequence_last_value(regclass) pg_get_sequence_data(regclass)
+  currval(regclass) lastval() pg_export_snapshot() pg_sequence_last_value(regclass) pg_get_sequence_data(regclass)
   bernoulli(internal) system(internal)
   pg_database_size(name) pg_database_size(oid) pg_indexes_size(regclass) pg_relation_size(regclass)
   pg_relation_size(regclass,text) pg_table_size(regclass) pg_total_relation_size(regclass)

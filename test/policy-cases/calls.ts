@@ -123,7 +123,7 @@ export const CALLS: readonly PolicyCase[] = [
   permit("SELECT set_config('search_path', 'hr', false)", null),
   never("SELECT set_config('row_security', 'off', true)", null, { pending: "row_security may be set" }),
   never("SELECT id, set_config('session_replication_role', memo, true) FROM orders LIMIT 0", null),
-  never("SELECT pg_export_snapshot()", null),
+  permit("SELECT pg_export_snapshot()", ""),
   never("SELECT pg_stat_reset()", null),
   never("SELECT pg_stat_get_activity(NULL)", null),
   never("SELECT pg_drop_replication_slot('x')", null, { error: "42704" }),
