@@ -66,6 +66,7 @@ const STATEMENTS: readonly (readonly [string, string, string])[] = [
   ["reset all", "session", "read"],
   ["discard all", "session", "read"],
   ["set constraints all deferred", "session", "read"],
+  ["set constraints all immediate", "session", "write"],
   ["begin", "transaction", "read"],
   ["commit", "transaction", "read"],
   ["prepare transaction 'x'", "transaction", "write"],

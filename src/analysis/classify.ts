@@ -77,6 +77,9 @@ export function classify(node: string, fields: Node, facts: TreeFacts): Classifi
     case "ExecuteStmt":
       // Its arguments may call functions as well.
       return { ...plain, durability: inner === "write" ? "write" : "execute" };
+    case "ConstraintsSetStmt":
+      // IMMEDIATE runs deferred triggers there and then, which may write.
+      return { ...plain, durability: fields["deferred"] === true ? "read" : "write" };
     case "TransactionStmt":
       return { ...plain, durability: isTwoPhase(fields) ? "write" : "read" };
     default:

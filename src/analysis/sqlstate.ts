@@ -11,10 +11,13 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
   [/^unsafe use of \\' in a string literal/, "22P06"],
   [/^role name ".*" is reserved|cannot be used as a role name here$/, "42939"],
   [
-    /^precision for type float must be|^unrecognized partitioning strategy|^invalid role option|^unrecognized role option/,
+    /^precision for type float must be|^unrecognized (partitioning strategy|role option|JSON encoding)|^invalid role option|^column number must be in range/,
     "22023",
   ],
-  [/ not (yet )?(implemented|supported|possible)|^aggregates cannot have output arguments|cannot be changed$/, "0A000"],
+  [
+    / not (yet )?(implemented|supported|possible)| (is|are) only supported | cannot be (changed$|marked |altered to be )|^aggregates cannot have output arguments|^CREATE SCHEMA IF NOT EXISTS cannot include/,
+    "0A000",
+  ],
 ];
 
 /** @param message PostgreSQL's words. @param file the source file that raised it, as libpg-query names it. */

@@ -55,6 +55,9 @@ const ERRORS = [
   "begin read",
   "select @ from t where a = ;",
   "select 1; selec 2",
+  "create schema if not exists s create table t (a int)",
+  "create table t (a int references u on update set null (a))",
+  "alter index i alter column 0 set statistics 1000",
 ];
 
 describe.each([15, 16, 17, 18] as const)("analysis beside PostgreSQL %i", (version) => {
