@@ -36,6 +36,8 @@ const WALKED: ReadonlySet<string> = new Set([...TAKES_PARAMETERS, "CopyStmt", "P
 /** Nodes whose Parse has the server print its tree; SELECT INTO is none of them. */
 const OPTIMISABLE: ReadonlySet<string> = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]);
 
+const WRITES: ReadonlySet<string> = new Set(["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]);
+
 const NOTHING_INSIDE: TreeFacts = {
   modifies: false,
   locks: false,
@@ -118,12 +120,18 @@ function describeStatement(
     callsUnknownFunction: classification.callsUnknownFunction,
     parameterNumbers: TAKES_PARAMETERS.has(node) ? inside.highestParameter : 0,
     fingerprint: fingerprint(source, bounds.startByte, bounds.endByte),
+    ...(WRITES.has(node) && !returns(fields) ? { silent: true } : {}),
     ...(inside.rangeItems > MAX_RANGE_ITEMS ? { tooWide: true } : {}),
     ...(writes.length === 0 ? {} : { settingWrites: writes }),
     ...(optimisable ? {} : utilityFacts(source, node, fields, bounds, inside.into, parse)),
   };
   const facts = sessionFacts(node, fields);
   return facts === NO_FACTS ? plain : { ...plain, ...facts, ...factsInside(node, fields, facts) };
+}
+
+/** 18 has a clause where 15 to 17 have a list. */
+function returns(fields: Node): boolean {
+  return list(fields, "returningList").length > 0 || fields["returningClause"] !== undefined;
 }
 
 type UtilityFacts = Pick<ParsedStatement, "targets" | "inner" | "undecided">;

@@ -187,6 +187,8 @@ export interface ParsedStatement {
   readonly durability: Durability;
   /** Calls a function outside the list of known-pure ones, so that durability "write" is a precaution (see pure-functions.ts). */
   readonly callsUnknownFunction: boolean;
+  /** INSERT, UPDATE, DELETE or MERGE without RETURNING: it answers no row. */
+  readonly silent?: true;
   readonly transaction?: TransactionFacts;
   readonly setting?: SettingFacts;
   /** Also on EXPLAIN EXECUTE and CREATE TABLE AS EXECUTE, with kind "execute": the name must exist there as well. */

@@ -13,6 +13,9 @@ export function crossCheck(document: ConfigDocument, report: Report): void {
   checkIssuers(document.issuers, report);
   checkCertificates(document, report);
   for (const [name, database] of Object.entries(document.databases)) checkDatabase(name, database, report);
+  if (document.policy === undefined && document.policyMode === "shadow") {
+    report("error", ["policyMode"], "has no effect without policy", "name the policy's folder, or take it out");
+  }
   if (document.issuers.length === 0 && document.certificates.length === 0) {
     report("warning", ["issuers"], "no issuer and no certificate is configured: nobody can connect");
   }

@@ -30,12 +30,13 @@ function load(text: string): Config {
 describe("a configuration that changed", () => {
   it("is told key by key, as the file writes it, with what needs a restart", () => {
     const after = TEXT.replace("tls: off", "tls: off, listen: { startupTimeout: 5s, port: 7000 }").concat(
-      "limits: { session: { idle: 90m }, messageSize: 64MiB }\nroles: { admin: [platform] }\n",
+      "limits: { session: { idle: 90m }, messageSize: 64MiB, groups: { etl: { bytes: 5MiB } } }\nroles: { admin: [platform] }\n",
     );
 
     expect(diffConfig(load(TEXT), load(after)).map(formatChange)).toEqual([
       "gateway.listen.port: 6432 -> 7000 (needs a restart)",
       'gateway.listen.startupTimeout: "10s" -> "5s"',
+      'limits.groups.etl.bytes: absent -> "5MiB"',
       'limits.messageSize: "256MiB" -> "64MiB"',
       'limits.session.idle: "1h" -> "90m"',
       'roles.admin: [] -> ["platform"]',
@@ -81,6 +82,7 @@ describe("a key's effect on reload", () => {
     ["gateway.tls.cert", "sessions"],
     ["audit.durability", "restart"],
     ["roles.admin", "now"],
+    ["policyMode", "now"],
     ["data", "restart"],
     ["database", "sessions"],
     ["issuers[0].url", "sessions"],

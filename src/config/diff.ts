@@ -34,7 +34,7 @@ export interface ConfigChange {
 export function reloadEffect(path: string): ReloadEffect {
   const below = (key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`);
   if (RESTART.some(below)) return "restart";
-  return below("roles") ? "now" : "sessions"; // people's rights are looked up at each request
+  return below("roles") || below("policyMode") ? "now" : "sessions"; // looked up at each request, and at each statement
 }
 
 /** SHA-256, hex, of the canonical JSON of `config` with its secrets left out. */
@@ -94,7 +94,7 @@ function yamlKey(key: string): string {
 function asWritten(key: string, value: unknown): Json {
   if (typeof value === "number") {
     if (key.endsWith("Ms")) return formatDuration(value);
-    return key.endsWith("Bytes") ? formatSize(value) : value;
+    return /^bytes$|Bytes$/.test(key) ? formatSize(value) : value;
   }
   return toJson(value);
 }

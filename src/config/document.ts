@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { duration, integer, name, path, secret, size, text, timer, webUrl } from "./values.ts";
+import { duration, integer, name, optionalSize, path, secret, size, text, timer, webUrl } from "./values.ts";
 
 const Listen = z.strictObject({
   host: text().default("127.0.0.1").describe("Address that agents connect to."),
@@ -121,15 +121,22 @@ const Database = z.strictObject({
   maxConnections: integer(1, 100_000).default(100).describe("Connections of this gateway to this database at most."),
 });
 
+const StatementLimits = z.strictObject({
+  rows: integer(1, 1e12).optional().describe("Rows that one statement may deliver."),
+  bytes: optionalSize("1KiB", "1TiB").describe("Bytes of rows that one statement may deliver."),
+  statementsPerMinute: integer(1, 1e9)
+    .optional()
+    .describe("Statements of one principal in a minute, over all its sessions."),
+  statementSeconds: integer(1, 86_400).optional().describe("Run time of one statement."),
+});
+
 const Limits = z.strictObject({
-  agents: z
-    .strictObject({
-      rows: integer(1, 1e12).optional().describe("Rows of one answer."),
-      statementsPerMinute: integer(1, 1e9).optional().describe("Statements of one principal in a minute."),
-      statementSeconds: integer(1, 86_400).optional().describe("Run time of one statement."),
-    })
-    .prefault({})
-    .describe("Limits of agents. Accepted now, enforced when policy is."),
+  agents: StatementLimits.prefault({}).describe("Limits of agents, where no group of theirs says otherwise."),
+  people: StatementLimits.prefault({}).describe("Limits of people, where no group of theirs says otherwise."),
+  groups: z
+    .record(text(), StatementLimits)
+    .default({})
+    .describe("Limits of the principals of a group, by its name; of several groups the strictest."),
   session: z
     .strictObject({
       idle: timer("1h").describe("A session without a statement for so long ends (57P05)."),
@@ -201,6 +208,10 @@ export const ConfigDocument = z.strictObject({
     .describe(
       "Folder of the policy: *.cedar and functions.yaml. Without it every agent may run what its upstream role may.",
     ),
+  policyMode: z
+    .enum(["enforce", "shadow"])
+    .default("enforce")
+    .describe("`shadow`: the policy decides and its decisions are recorded, and none is enforced."),
   labels: path().optional().describe("File of the labels. Accepted now, used when masking is."),
   limits: Limits.prefault({}).describe("Limits of sessions, statements and messages."),
   approvals: Approvals.prefault({}).describe("Held statements. Accepted now, used when approvals are."),

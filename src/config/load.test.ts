@@ -114,6 +114,8 @@ describe("a configuration as the design writes it", () => {
     });
     expect(config.limits).toEqual({
       agents: { rows: 10_000, statementsPerMinute: 600, statementSeconds: 30 },
+      people: {},
+      groups: {},
       session: { idleMs: 3_600_000, idleInTransactionMs: 600_000, lifetimeMs: 86_400_000 },
       statementBytes: 65_536,
       preparedStatements: 4096,
@@ -129,6 +131,15 @@ describe("a configuration as the design writes it", () => {
     const again = `  - { url: "https://idp.example.com", audience: console, kind: human }\n`;
 
     expect(problems(MINIMAL.replace("databases:", `${again}databases:`))).toEqual([]);
+  });
+
+  it("has limits by group, bytes among them, and finds none by a name that every object has", () => {
+    const limits = "limits: { groups: { etl: { bytes: 64MiB, rows: 5 } }, people: { statementSeconds: 9 } }\n";
+    const config = loadConfig(file(`${MINIMAL}${limits}`), {});
+
+    expect({ ...config.limits.groups }).toEqual({ etl: { bytes: 67_108_864, rows: 5 } });
+    expect(config.limits).toMatchObject({ agents: {}, people: { statementSeconds: 9 } });
+    expect(config.limits.groups["constructor"]).toBeUndefined();
   });
 
   it("is frozen, through and through", () => {
@@ -261,6 +272,12 @@ limits: { session: { idle: 90 } }
       "a file that is not there",
       MINIMAL.replace("tls: off", "tls: { cert: gone.crt, key: server.key }"),
       "no such file",
+    ],
+    ["a mode of no policy", `${MINIMAL}policyMode: shadow\n`, "14:13: policyMode: has no effect without policy"],
+    [
+      "a limit that is none",
+      `${MINIMAL}limits: { groups: { etl: { bytes: 1B } } }`,
+      "14:35: limits.groups.etl.bytes: expected a size from 1KiB to 1TiB",
     ],
     [
       "two listeners on one port",

@@ -30,6 +30,7 @@ export function resolveConfig(
     certificates: document.certificates.map(certificateConfig),
     databases: mapValues(document.databases, (value, name) => databaseConfig(value, ["databases", name], files)),
     ...(policy === undefined ? {} : { policy: files.absolute(policy) }),
+    policyMode: document.policyMode,
     ...(labels === undefined ? {} : { labels: files.absolute(labels) }),
     limits: limitsConfig(document.limits),
     approvals: approvalsConfig(document.approvals, files),
@@ -136,19 +137,30 @@ function clientCertificate(
 }
 
 function limitsConfig(limits: ConfigDocument["limits"]): schema.LimitsConfig {
-  const { rows, statementsPerMinute, statementSeconds } = limits.agents;
   const { idle, idleInTransaction, lifetime } = limits.session;
   return {
-    agents: {
-      ...(rows === undefined ? {} : { rows }),
-      ...(statementsPerMinute === undefined ? {} : { statementsPerMinute }),
-      ...(statementSeconds === undefined ? {} : { statementSeconds }),
-    },
+    agents: statementLimits(limits.agents),
+    people: statementLimits(limits.people),
+    groups: mapValues(limits.groups, statementLimits),
     session: { idleMs: idle, idleInTransactionMs: idleInTransaction, lifetimeMs: lifetime },
     statementBytes: limits.statementSize,
     preparedStatements: limits.preparedStatements,
     portals: limits.portals,
     messageBytes: limits.messageSize,
+  };
+}
+
+function statementLimits({
+  rows,
+  bytes,
+  statementsPerMinute,
+  statementSeconds,
+}: ConfigDocument["limits"]["agents"]): schema.StatementLimitsConfig {
+  return {
+    ...(rows === undefined ? {} : { rows }),
+    ...(bytes === undefined ? {} : { bytes }),
+    ...(statementsPerMinute === undefined ? {} : { statementsPerMinute }),
+    ...(statementSeconds === undefined ? {} : { statementSeconds }),
   };
 }
 

@@ -15,6 +15,8 @@ export interface Config {
   /** By the name that agents ask for. Null prototype: the key comes from outside. */
   readonly databases: Readonly<Record<string, DatabaseConfig>>;
   readonly policy?: string;
+  /** `shadow`: decided and recorded, not enforced. */
+  readonly policyMode: "enforce" | "shadow";
   readonly labels?: string;
   readonly limits: LimitsConfig;
   readonly approvals: ApprovalsConfig;
@@ -141,13 +143,22 @@ export interface DatabaseRoleConfig {
   readonly groups: readonly string[];
 }
 
+/** Limits of statements; a member that is absent limits nothing. */
+export interface StatementLimitsConfig {
+  /** Rows, or messages of copied data, that one statement delivers. */
+  readonly rows?: number;
+  /** The same in bytes, with the protocol's own. */
+  readonly bytes?: number;
+  /** Of one principal, over all its sessions of this gateway. */
+  readonly statementsPerMinute?: number;
+  readonly statementSeconds?: number;
+}
+
 export interface LimitsConfig {
-  /** Kept for the policy stage; nothing reads them yet. */
-  readonly agents: {
-    readonly rows?: number;
-    readonly statementsPerMinute?: number;
-    readonly statementSeconds?: number;
-  };
+  readonly agents: StatementLimitsConfig;
+  readonly people: StatementLimitsConfig;
+  /** By group, before `agents` and `people`. Null prototype: the names are tokens'. */
+  readonly groups: Readonly<Record<string, StatementLimitsConfig>>;
   readonly session: {
     readonly idleMs: number;
     readonly idleInTransactionMs: number;

@@ -43,6 +43,19 @@ export function duration(fallback: string) {
 
 /** Bytes between two sizes that are given as text. */
 export function size(smallest: string, largest: string, fallback: string) {
+  return sizeText(smallest, largest)
+    .default(fallback)
+    .transform((value) => parseSize(value) ?? 0);
+}
+
+/** The same where there is no limit unless one is given. */
+export function optionalSize(smallest: string, largest: string) {
+  return sizeText(smallest, largest)
+    .optional()
+    .transform((value) => (value === undefined ? undefined : (parseSize(value) ?? 0)));
+}
+
+function sizeText(smallest: string, largest: string) {
   const min = parseSize(smallest) ?? 0;
   const max = parseSize(largest) ?? 0;
   return z
@@ -51,9 +64,7 @@ export function size(smallest: string, largest: string, fallback: string) {
     .refine((value) => {
       const bytes = parseSize(value) ?? min;
       return bytes >= min && bytes <= max;
-    }, `expected a size from ${smallest} to ${largest}`)
-    .default(fallback)
-    .transform((value) => parseSize(value) ?? 0);
+    }, `expected a size from ${smallest} to ${largest}`);
 }
 
 /** Text that says something, on one line and without NUL. */

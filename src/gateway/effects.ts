@@ -2,7 +2,7 @@
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import { Evidence, type PreparedStatement, type StatementRecord } from "../statement/statement.ts";
+import { Delivered, Evidence, type PreparedStatement, type StatementRecord } from "../statement/statement.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** @returns what it changes; null where nothing. */
@@ -28,7 +28,13 @@ export function applyEffects(
     const query = { ...statement, parsed: inside(parsed), evidence: inner };
     const boundAfter = link.executions;
     changes.push(
-      names.setPortal({ name, statement: query, parameters: null, hold, binary, inner: null, boundAfter }, batch),
+      names.setPortal(
+        {
+          ...{ name, statement: query, parameters: null, hold, binary, inner: null, boundAfter },
+          delivered: new Delivered(),
+        },
+        batch,
+      ),
     );
   } else if (cursor?.kind === "close") changes.push(names.removePortal(cursor.name ?? "", batch));
   else if (cursor?.kind === "closeAll" || discards) changes.push(...names.removeAllPortals(batch));

@@ -18,6 +18,7 @@ import { CatalogWatch } from "../upstream/catalog-watch.ts";
 import type { UpstreamConnection } from "../upstream/connect.ts";
 import type { UpstreamTarget } from "../upstream/target.ts";
 import { type ActivePolicy, Enforcement } from "./enforcement.ts";
+import { StatementRates } from "./limits-rate.ts";
 import { RefusalRate } from "./refusals.ts";
 import type { Session } from "./session.ts";
 import { StatementMetrics } from "./statement-metrics.ts";
@@ -59,6 +60,7 @@ export class Gateway {
   readonly logger: Logger;
   readonly metrics = new StatementMetrics();
   readonly refusalRate = new RefusalRate();
+  readonly statementRates = new StatementRates();
   /** Connections that are being set up. */
   starting = 0;
   readonly #options: GatewayOptions;
@@ -342,6 +344,7 @@ export class Gateway {
     const nowMs = this.clock.nowMs();
     const monotonicMs = this.clock.monotonicMs();
     for (const { session } of this.#sessions.values()) {
+      session.limitTime(monotonicMs);
       const { principal } = session.options.journal.facts;
       const idleSinceMs = monotonicMs - session.lastActivityMs;
       const leftMs = principal.expiresAtMs === null ? Number.POSITIVE_INFINITY : principal.expiresAtMs - nowMs;

@@ -1,7 +1,7 @@
 /** Puts on record what was decided of a statement, before the gate lets it through or the client hears of its refusal. */
 
 import type { GatewayError } from "../base/errors.ts";
-import { type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
+import { Delivered, type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
 import { commitment } from "./journal.ts";
@@ -22,6 +22,8 @@ export interface Permitted {
   /** What is added to the position of an error in it, in characters. */
   readonly positionShift: number;
   readonly ruling: Ruling;
+  /** Of its portal; absent where it has none that is read again. */
+  readonly delivered?: Delivered;
 }
 
 export class Intents {
@@ -34,21 +36,20 @@ export class Intents {
   }
 
   /** It runs as soon as its intent is on record. */
-  permit({ statement, parameters, behind, durable, positionShift, ruling }: Permitted): StatementRun {
-    const { journal, clock, metrics } = this.#link.parts;
+  permit({ statement, parameters, behind, durable, positionShift, ruling, delivered }: Permitted): StatementRun {
+    const { journal, clock, metrics, statementLimits } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
     this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind), durable);
     metrics.decided(statementClass, "permitted");
-    this.#link.running++;
-    this.#link.lastExecuteBatch = this.#link.batch;
     this.#link.enforcer?.ran(statementClass, statement.parsed?.settingWrites !== undefined);
-    this.#link.executions++;
-    const { inside, maxRows } = ruling;
     const startedMs = clock.monotonicMs();
-    return new StatementRun(
-      ...([statement, sessionSeq, journal.statements, durable, startedMs, positionShift, inside, maxRows] as const),
+    const run = new StatementRun(
+      ...([statement, sessionSeq, journal.statements, durable, startedMs, positionShift, ruling.inside] as const),
+      statementLimits.ofRun(ruling.maxRows, delivered ?? new Delivered()),
     );
+    this.#link.ran(run);
+    return run;
   }
 
   /** It was read and may not run. */

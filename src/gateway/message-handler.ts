@@ -4,9 +4,10 @@
  */
 
 import { Buffer } from "node:buffer";
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
-import type { PreparedStatement } from "../statement/statement.ts";
+import { Delivered, type PreparedStatement, type StatementRun } from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
 import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, encodeParse } from "../wire/extended.ts";
 import { FRONTEND } from "../wire/message-types.ts";
@@ -42,6 +43,10 @@ export class MessageHandler {
   /** A refusal of ours: the rest of the batch is dropped up to its Sync, as the server would. */
   #skip = false;
   #waiting = false;
+  /** The message at hand was counted against the rate: it may be asked about again. */
+  #counted = false;
+  /** A Flush was sent for the end of this run, which something waits for. */
+  #flushedFor: StatementRun | null = null;
   /** A text that the parser works on, or has read, for the message that waits. */
   #reading: Reading | null = null;
 
@@ -78,7 +83,7 @@ export class MessageHandler {
 
   /** Goes on with what does not need another message of the client: the end of a COPY that failed. */
   proceed(): void {
-    if (this.#link.copy !== "none") return;
+    if (this.#link.copy !== "none" || this.#link.holdsBatch) return;
     if (this.#simple.open && !this.#link.skipping && !this.#simple.inCopy) {
       const refusal = this.#simple.proceed();
       if (refusal !== null) this.#refuseQuery(refusal);
@@ -96,13 +101,14 @@ export class MessageHandler {
   handle(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
     const verdict = this.#dispatch(type, bytes, start, end);
     this.#waiting = verdict === "wait";
+    if (!this.#waiting) this.#counted = false;
     if (!this.#waiting && !this.#simple.open) this.#inquiry.settled();
     return verdict;
   }
 
   #dispatch(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
     if (type === FRONTEND.Terminate && !this.#simple.open) return "terminate";
-    if (this.#link.copy === "asked" || this.#link.opaqueRuns) return "wait";
+    if (this.#link.copy === "asked" || this.#link.opaqueRuns || this.#link.holdsBatch) return "wait";
     if (this.#simple.open && this.#link.copy === "none") return "wait";
     const body = bytes.subarray(start + 5, end);
     if (this.#link.copy === "open") return this.#duringCopy(type, bytes.subarray(start, end));
@@ -166,9 +172,18 @@ export class MessageHandler {
 
   #onSync(body: Uint8Array): HandlerVerdict {
     if (body.length > 0) throw new ProtocolViolation("Sync", "bytes after the last field", 0);
+    if (this.#link.holdsSync) return this.#untilMeasured();
     this.#skip = false;
     this.#link.endBatch();
     return "forward";
+  }
+
+  /** The end of a statement decides whether this may be sent; the server says it only with a Flush or a Sync. */
+  #untilMeasured(): HandlerVerdict {
+    const { measured } = this.#link;
+    if (this.#flushedFor !== measured) this.#out.push(FLUSH);
+    this.#flushedFor = measured;
+    return "wait";
   }
 
   #onParse(body: Uint8Array): HandlerVerdict {
@@ -280,8 +295,9 @@ export class MessageHandler {
       const to = body.length - 2 - 2 * bind.resultFormats.length;
       parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
     }
+    const named = { name: bind.portal, statement, parameters, hold: false, binary: false };
     const change = link.names.setPortal(
-      { name: bind.portal, statement, parameters, hold: false, binary: false, inner, boundAfter: link.executions },
+      { ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
       link.batch,
     );
     link.expectations.push(new Expectation("bind", false, null, [change], null, 0, 0, statement.evidence));
@@ -336,9 +352,10 @@ export class MessageHandler {
       return "forward";
     }
     if (!namesSettled(link, statement)) return "wait";
-    const refusal = judge(statement.parsed, link.names);
+    const refusal = this.#overRate([statement.parsed]) ?? judge(statement.parsed, link.names);
     if (refusal !== null) return this.#refuseStatement(statement, portal.parameters, refusal);
     const durable = mayWrite(link, statement);
+    if (link.holdsWrites && (durable || statement.parsed.class !== "read")) return this.#untilMeasured();
     const early = durable ? null : this.#inquiry.early(statement);
     const ruling = early ?? this.#inquiry.ofPortal(portal);
     if (ruling === null) return "wait";
@@ -351,8 +368,10 @@ export class MessageHandler {
       durable,
       positionShift: 0,
       ruling,
+      delivered: portal.delivered,
     });
     this.#inquiry.letGo(run, ruling);
+    if (link.tellsApart) this.#out.push(FLUSH);
     const shown = statement.parsed.prepared?.kind === "prepare" ? innerFor(statement) : null;
     const inner = shown ?? portal.inner;
     const changes = applyEffects(link, statement, inner);
@@ -396,9 +415,15 @@ export class MessageHandler {
       this.#intents.refuseText(query, read);
       return this.#refuseQuery(read);
     }
-    const refusal = this.#simple.start(query, read);
+    const refusal = this.#simple.start(query, read, this.#overRate(read.statements));
     if (refusal === "wait") return "wait";
     return refusal === null ? "replace" : this.#refuseQuery(refusal);
+  }
+
+  #overRate(statements: readonly (ParsedStatement | null)[]): GatewayError | null {
+    if (this.#counted) return null;
+    this.#counted = true;
+    return this.#link.parts.statementLimits.overRate(statements);
   }
 
   #onFunctionCall(body: Uint8Array): HandlerVerdict {

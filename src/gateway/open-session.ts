@@ -28,6 +28,8 @@ import { negotiateVersion } from "../wire/startup.ts";
 import { judgeConnect, type Subject } from "./enforcement.ts";
 import type { Gateway } from "./gateway.ts";
 import { SessionJournal } from "./journal.ts";
+import { principalLimits } from "./limits-principal.ts";
+import { StatementLimits } from "./limits-statement.ts";
 import { recordRefusal } from "./refusals.ts";
 import { asGatewayError, errorResponse } from "./refuse.ts";
 import { Session } from "./session.ts";
@@ -294,6 +296,12 @@ function start(gateway: Gateway, opened: Opened): void {
     ),
     clock: gateway.clock,
     limits,
+    statementLimits: new StatementLimits({
+      limits: principalLimits(limits, principal),
+      rates: gateway.statementRates,
+      principal: principal.id,
+      clock: gateway.clock,
+    }),
     metrics: gateway.metrics,
     serverMajor: Math.floor(upstream.serverVersion / 10_000),
     reported: upstream.parameters,

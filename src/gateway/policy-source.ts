@@ -45,7 +45,7 @@ function read(config: Config): ActivePolicy | null {
   return {
     set: compilePolicies(files, config.databases),
     listings: existsSync(listings) ? parseFunctionListings(LISTINGS, readFileSync(listings, "utf8")) : [],
-    mode: "enforce",
+    mode: config.policyMode,
   };
 }
 

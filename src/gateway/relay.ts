@@ -17,6 +17,7 @@ import { BACKEND } from "../wire/message-types.ts";
 import { parseCommandTag } from "../wire/results.ts";
 import { decodeParameterStatus } from "../wire/session-messages.ts";
 import { commitment, commitmentStream } from "./journal.ts";
+import { overTime, stopped } from "./limits-errors.ts";
 import { errorResponse } from "./refuse.ts";
 import { clientLevel } from "./rewrite-setting.ts";
 import { ShownTrees } from "./shown-trees.ts";
@@ -27,6 +28,8 @@ export interface RelayEvents {
   progressed(): void;
   /** The statement that runs has delivered all that it may: it is to be cancelled. */
   overLimit(): void;
+  /** It had ended before: its transaction is to be aborted. @param sync the batch is over, and one of our own does it. */
+  abort(sync: boolean): void;
   /** The upstream broke its own protocol, or the log is gone. */
   failed(error: GatewayError): void;
 }
@@ -112,7 +115,7 @@ export class Relay implements FrameVisitor {
       return true;
     }
     if (type === BACKEND.DataRow || type === BACKEND.CopyData) {
-      if (!this.#countRow(end - start)) {
+      if (this.#skipping || !this.#countRow(end - start)) {
         this.#drop(bytes, start, end);
         return true;
       }
@@ -156,7 +159,7 @@ export class Relay implements FrameVisitor {
 
   /** Of FrameVisitor: a row that does not end in this chunk. */
   streamed(_type: number, totalBytes: number): void {
-    this.#surplus = !this.#countRow(totalBytes);
+    this.#surplus = this.#skipping || !this.#countRow(totalBytes);
   }
 
   /** Of FrameVisitor: some of that row. */
@@ -200,14 +203,22 @@ export class Relay implements FrameVisitor {
   #countRow(bytes: number): boolean {
     const run = this.#link.expectations.peek()?.run;
     if (run === null || run === undefined) throw broken("a row that nobody asked for");
-    if (run.maxRows !== null && run.rows >= run.maxRows) {
-      if (!run.over) this.#events.overLimit();
-      run.over = true;
+    const { delivered } = run;
+    if (delivered.rows >= run.maxRows || delivered.bytes + bytes > run.maxBytes) {
+      this.#surpass(run);
       return false;
     }
-    run.rows++;
-    run.bytes += bytes;
+    delivered.rows++;
+    delivered.bytes += bytes;
     return true;
+  }
+
+  #surpass(run: StatementRun): void {
+    const { delivered } = run;
+    if (run.over !== null) return;
+    run.over = delivered.rows >= run.maxRows ? "rows" : "bytes";
+    run.maxRows = delivered.rows; // a shorter row behind one that was too long is none of the answer
+    this.#events.overLimit();
   }
 
   /** Feeds the rows that this chunk has so far to the running statement's commitment. */
@@ -266,8 +277,10 @@ export class Relay implements FrameVisitor {
       case BACKEND.NoticeResponse:
         return this.#noticed(at, end);
       case BACKEND.NotificationResponse:
-      case BACKEND.CopyDone:
         return "pass";
+      case BACKEND.CopyDone:
+        // What was cut off does not end well.
+        return isOver(this.#link.expectations.peek()?.run) ? "drop" : "pass";
       case BACKEND.CopyInResponse:
         return this.#copyIn();
       case BACKEND.CopyOutResponse:
@@ -319,14 +332,37 @@ export class Relay implements FrameVisitor {
     const rows = this.#rowsCommitment();
     const { command, rows: counted } = parseCommandTag(tag);
     const affected = command === "SELECT" || command === "FETCH" || command === "MOVE" ? 0 : (counted ?? 0);
-    const durationMs = parts.clock.monotonicMs() - run.startedMs;
-    parts.journal.finished(run, "completed", null, affected, durationMs, rows);
+    const durationMs = this.#took(run);
+    const error = this.#tooLate(run);
+    if (error === null) parts.journal.finished(run, "completed", null, affected, durationMs, rows);
+    else parts.journal.finished(run, "cancelled", error.sqlstate, affected, durationMs, rows);
     parts.metrics.stages.upstream.observe(durationMs);
     this.#link.running--;
     this.#settle(run, command);
-    if (!run.over) return "pass";
-    this.#skipping = true; // it ended before the cancel reached it
-    return errorResponse(tooManyRows(run));
+    return error === null ? "pass" : this.#stop(error);
+  }
+
+  #took(run: StatementRun): number {
+    const link = this.#link;
+    link.endedMs = link.parts.clock.monotonicMs();
+    return link.endedMs - run.startedMs;
+  }
+
+  /** It ended before a limit's cancel reached it. @returns what the client is told in place of its end; null: that stands. */
+  #tooLate(run: StatementRun): GatewayError | null {
+    if (run.over === null) return null;
+    // Rows were held back, which must be said. What has merely taken too long may have committed by now.
+    if (run.over === "seconds" && this.#link.endsByItself) return null;
+    return stopped(run, this.#link.parts.statementLimits.limits);
+  }
+
+  /** The client is told that it failed: then the server must think so too, in a transaction that goes on or is not over. */
+  #stop(error: GatewayError): Verdict {
+    const link = this.#link;
+    this.#skipping = true;
+    if (link.syncSent) link.aborting = true;
+    else this.#events.abort(false);
+    return errorResponse(error);
   }
 
   /** What the completed statement did to transactions and savepoints. */
@@ -380,8 +416,14 @@ export class Relay implements FrameVisitor {
     const status = String.fromCharCode(this.#runBytes[at + 5] ?? 0);
     if (!isStatus(status)) throw broken("ReadyForQuery with an unknown status");
     link.status = status;
-    this.#skipping = false;
     link.answeredBatch = expectation.batch;
+    link.overTime = null;
+    if (link.aborting && status === "T") {
+      this.#events.abort(true);
+      return "drop"; // that of the batch which aborts it is the client's
+    }
+    link.aborting = false;
+    this.#skipping = false;
     if (status === "I") {
       const settlement = link.fate.idle();
       if (settlement !== null) link.parts.journal.settled(settlement, null);
@@ -442,15 +484,24 @@ export class Relay implements FrameVisitor {
     if (failed.kind === "sync") return "pass"; // a deferred constraint, at the commit of an implicit transaction
     const skipped = link.expectations.skipToSync();
     if (link.expectations.length === 0) link.skipping = true;
-    this.#failRuns(failed, skipped, SQLSTATE.test(report.code) ? report.code : "XX000");
+    const limit = this.#limitOf(failed, report);
+    this.#failRuns(failed, skipped, limit?.sqlstate ?? (SQLSTATE.test(report.code) ? report.code : "XX000"));
     link.undo(skipped.map((expectation) => expectation.changes));
-    return this.#errorToClient(failed, report);
+    return limit === null ? this.#errorToClient(failed, report) : errorResponse(limit);
+  }
+
+  /** The error is a limit's. A cancel for a statement's time may hit what stands behind it in its batch, when that has just ended. */
+  #limitOf({ run }: Expectation, { code }: Report): GatewayError | null {
+    const { overTime: late, parts } = this.#link;
+    const { limits } = parts.statementLimits;
+    if (run !== null && isOver(run)) return stopped(run, limits);
+    return late !== null && code === QUERY_CANCELED ? overTime(limits.statementSeconds) : null;
   }
 
   /** The error is the outcome of the first run it hit; the runs behind it were skipped and never started. */
   #failRuns(failed: Expectation, skipped: readonly Expectation[], sqlstate: string): void {
     const { parts } = this.#link;
-    const outcome = sqlstate === "57014" ? "cancelled" : "failed";
+    const outcome = sqlstate === QUERY_CANCELED || sqlstate === OVER_LIMIT ? "cancelled" : "failed";
     // An error at Parse or Bind is that of the run behind it, if that run is of the same statement.
     let hit: StatementRun | null = failed.run;
     if (hit === null && failed.kind !== "refusal") hit = skipped.find((other) => other.run !== null)?.run ?? null;
@@ -462,7 +513,7 @@ export class Relay implements FrameVisitor {
         this.#link.copy = "none";
         this.#link.copyRun = null;
       }
-      const durationMs = parts.clock.monotonicMs() - run.startedMs;
+      const durationMs = this.#took(run);
       const rows = run === failed.run ? this.#rowsCommitment() : null;
       if (run === hit && run.statement.parsed?.class === "call") this.#link.fate.called();
       if (run === hit) parts.journal.finished(run, outcome, sqlstate, 0, durationMs, rows);
@@ -473,7 +524,6 @@ export class Relay implements FrameVisitor {
 
   #errorToClient(failed: Expectation, report: Report): Verdict {
     if (failed.error !== null) return errorResponse(failed.error);
-    if (failed.run?.over === true) return errorResponse(tooManyRows(failed.run));
     const shift = failed.run?.positionShift ?? failed.shift;
     if (shift === 0 || report.position === undefined) return "pass";
     const position = String(Number(report.position) + shift);
@@ -492,15 +542,16 @@ const RELIED_ON: ReadonlySet<string> = new Set([
 /** What a code may look like; an extension of the server may raise anything, and it goes into an entry as it is. */
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
-function tooManyRows({ maxRows }: StatementRun): GatewayError {
-  return new GatewayError("STATEMENT_OVER_LIMIT", `the statement was stopped after ${maxRows} rows`, {
-    detail: "A policy that permits it permits no more rows.",
-    hint: "Ask for fewer rows: a condition, an aggregate, or LIMIT.",
-  });
+const QUERY_CANCELED = "57014";
+const OVER_LIMIT = "54000";
+
+/** Rows of it were held back. */
+function isOver(run: StatementRun | null | undefined): boolean {
+  return run?.over === "rows" || run?.over === "bytes";
 }
 
 function end(run: StatementRun): void {
-  run.ended = true;
+  run.end();
   const evidence = run.early;
   if (evidence === null) return;
   evidence.earlyRuns--;

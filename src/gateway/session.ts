@@ -5,9 +5,10 @@
 
 import type { Socket } from "node:net";
 import type { GatewayError } from "../base/errors.ts";
+import { Expectation } from "../statement/expectations.ts";
 import { Frontend } from "./frontend.ts";
 import { Gate } from "./gate.ts";
-import { TERMINATE } from "./messages.ts";
+import { POISON, SYNC, TERMINATE } from "./messages.ts";
 import { errorResponse, notice } from "./refuse.ts";
 import { Relay } from "./relay.ts";
 import { type SessionParts, WireLink } from "./wire-link.ts";
@@ -30,6 +31,8 @@ export interface SessionOptions extends SessionParts {
   readonly unrecorded: (error: unknown) => void;
 }
 
+/** A cancel that has had no effect by then is sent again. */
+const CANCEL_AGAIN_MS = 5_000;
 /** How long a session that is ending waits for the outcome of what still runs. */
 const OUTCOME_WAIT_MS = 5_000;
 
@@ -42,7 +45,7 @@ export class Session {
   readonly #gate: Gate;
   #state: SessionState = { phase: "open" };
   #wantsClient = true;
-  #cancelling = false;
+  #cancelAgainMs = 0;
   #draining: GatewayError | null = null;
   #terminated = false;
   #deadline: NodeJS.Timeout | undefined;
@@ -62,6 +65,7 @@ export class Session {
       progressed: () => this.#progressed(),
       failed: (error) => this.end(error),
       overLimit: () => void this.#stopStatement(),
+      abort: (sync) => this.#abort(sync),
     });
     this.#frontend = new Frontend(this.#link, this.#gate, {
       failed: (error) => this.end(error),
@@ -117,14 +121,41 @@ export class Session {
     this.options.client.write(notice("WARNING", "01000", text, "Connect again with a new token."));
   }
 
-  /** Cancels what runs. The client waits until the server has had that: it must not hit what comes next. */
+  /** Stops the statement that has run for longer than its principal's may. */
+  limitTime(nowMs: number): void {
+    const limit = this.options.statementLimits.limits.statementSeconds;
+    const link = this.#link;
+    if (limit === null || link.running === 0 || link.cancelling || this.#state.phase !== "open") return;
+    const run = link.expectations.oldestRun();
+    // What was sent behind another statement began when that had ended.
+    if (run === null || nowMs - Math.max(run.startedMs, link.endedMs) < limit.most * 1000) return;
+    if (run.over !== null && nowMs < this.#cancelAgainMs) return;
+    run.over ??= "seconds";
+    if (run.over === "seconds") link.overTime = run;
+    this.#cancelAgainMs = nowMs + CANCEL_AGAIN_MS;
+    void this.#stopStatement();
+  }
+
+  /** Cancels what runs. Nothing more is sent until the server has had that: it must not hit what comes next. */
   async #stopStatement(): Promise<void> {
-    this.#cancelling = true;
+    this.#link.cancelling = true;
     this.#readClient(this.#wantsClient);
     await this.options.cancel();
-    this.#cancelling = false;
+    this.#link.cancelling = false;
     this.#readClient(this.#wantsClient);
     this.#progressed();
+  }
+
+  /** Fails the open transaction as an error of the statement would have: its own answer says that there was one. */
+  #abort(sync: boolean): void {
+    const link = this.#link;
+    link.expectations.push(new Expectation("refusal", true, null, null, null, 0));
+    this.#gate.add(POISON);
+    if (sync) {
+      link.endBatch();
+      this.#gate.add(SYNC);
+    } else link.skipping = true;
+    this.#gate.release();
   }
 
   #attach(client: Socket, upstream: Socket): void {
@@ -145,7 +176,7 @@ export class Session {
   #readClient(wanted: boolean): void {
     this.#wantsClient = wanted;
     const { client, upstream } = this.options;
-    const hold = this.#cancelling || (this.#draining !== null && this.#link.copy === "none");
+    const hold = this.#link.cancelling || (this.#draining !== null && this.#link.copy === "none");
     if (wanted && !hold && !upstream.writableNeedDrain) client.resume();
     else client.pause();
   }
@@ -235,6 +266,7 @@ export class Session {
       if (next.kind === "sync") open = true; // it may have committed
       if (next.run === null) continue;
       open = true;
+      next.run.end();
       journal.finished(next.run, "unknown", null, 0, clock.monotonicMs() - next.run.startedMs, null);
     }
     // Nothing in flight: what was not committed is rolled back with the connection. A COMMIT or Sync in flight may have committed.

@@ -49,6 +49,8 @@ export class SimpleQuery {
   readonly #inquiry: Inquiry;
   readonly #send: (bytes: Uint8Array) => void;
   #pending: Pending | null = null;
+  /** A Flush was sent for the end of this run, which the next one waits for. */
+  #flushedFor: StatementRun | null = null;
 
   constructor(link: WireLink, intents: Intents, inquiry: Inquiry, send: (bytes: Uint8Array) => void) {
     this.#link = link;
@@ -85,8 +87,11 @@ export class SimpleQuery {
     this.#inquiry.settled();
   }
 
-  /** @returns null: on its way; an error: none of it runs; "wait": an unanswered batch decides what a name in it means. */
-  start(query: Uint8Array, read: ReadText): GatewayError | "wait" | null {
+  /**
+   * @param overRate why none of it may run. @returns null: on its way; an error: none of it runs; "wait": an unanswered batch
+   * decides what a name in it means.
+   */
+  start(query: Uint8Array, read: ReadText, overRate: GatewayError | null): GatewayError | "wait" | null {
     const link = this.#link;
     if (read.statements.length === 0) {
       link.names.removeUnnamed(link.batch);
@@ -101,7 +106,7 @@ export class SimpleQuery {
       const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query), parsedIn };
       const settled = namesSettled(link, statement);
       const wide = link.enforcer === null ? null : judgeWidth(parsed);
-      const refusal = settled ? (wide ?? judge(parsed, link.names)) : null;
+      const refusal = overRate ?? (settled ? (wide ?? judge(parsed, link.names)) : null);
       if (!settled || refusal !== null) {
         link.undo(plan.map(({ changes }) => changes));
         if (refusal === null) return "wait";
@@ -162,6 +167,9 @@ export class SimpleQuery {
       return this.#done(pending, true);
     }
     if (pending.stage === "due") {
+      // It may turn out that it stands behind an error.
+      if (this.#link.holdsWrites && (planned.durable || statement.parsed?.class !== "read"))
+        return this.#untilMeasured();
       const grammar = statement.evidence === null && statement.parsed?.inner === undefined;
       // A utility statement's text is not shown to the server, whose log may keep it, before it is judged.
       if (grammar) {
@@ -179,6 +187,13 @@ export class SimpleQuery {
     this.#bind(pending, planned);
     const waits = (planned.durable || ruling.inside === "judge") && statement.evidence !== null;
     return waits ? "on" : this.#run(pending, planned, ruling);
+  }
+
+  #untilMeasured(): "wait" {
+    const { measured } = this.#link;
+    if (this.#flushedFor !== measured) this.#send(FLUSH);
+    this.#flushedFor = measured;
+    return "wait";
   }
 
   #ruling(statement: PreparedStatement, inner: Evidence | null): Ruling | null {
@@ -238,7 +253,8 @@ export class SimpleQuery {
     this.#inquiry.settled();
     if (parsed?.class === "copyIn") return this.#copy(pending, run);
     const last = pending.next === pending.plan.length - 1;
-    if (run.inside !== "judge") {
+    if (link.tellsApart) this.#send(FLUSH);
+    if (run.inside !== "judge" && !(last && link.holdsSync)) {
       this.#send(simpleExecute(last));
       return this.#done(pending, false);
     }

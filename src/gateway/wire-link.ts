@@ -10,6 +10,7 @@ import { TransactionFate } from "../statement/transaction.ts";
 import type { Enforcement, Subject } from "./enforcement.ts";
 import { Enforcer } from "./enforcer.ts";
 import type { SessionJournal } from "./journal.ts";
+import { isMeasured, type StatementLimits } from "./limits-statement.ts";
 import type { StatementMetrics } from "./statement-metrics.ts";
 import type { StatementReader } from "./statement-reader.ts";
 
@@ -30,6 +31,7 @@ export interface SessionParts {
   readonly reader: StatementReader;
   readonly clock: Clock;
   readonly limits: SessionLimits;
+  readonly statementLimits: StatementLimits;
   readonly metrics: StatementMetrics;
   readonly serverMajor: number;
   /** What the upstream said of its settings when the session began, by name. */
@@ -56,6 +58,21 @@ export class WireLink {
   clientMessages = "notice";
   /** Runs SQL of its own, tree by tree: nothing is sent behind it, so that it can still be undone. */
   opaque: StatementRun | null = null;
+  /** Newest run that a limit may stop, and its batch: no other batch is sent behind it, so that a cancel hits none. */
+  #stoppable: StatementRun | null = null;
+  #stoppableBatch = 0;
+  /** Newest run whose rows are counted against a limit. */
+  measured: StatementRun | null = null;
+  /** A cancel of the gateway's own is on its way: nothing is sent that it could hit. */
+  cancelling = false;
+  /** The transaction of a statement that was too much has yet to be aborted. */
+  aborting = false;
+  /** The run that was stopped for its time, until its batch has been answered. */
+  overTime: StatementRun | null = null;
+  /** When the last run ended, by Clock.monotonicMs. */
+  endedMs = 0;
+  /** Newest batch with a run that may change data. */
+  #durableBatch = 0;
   /** SQLSTATE of the server's last error, where it hit nothing that was let run. */
   lastError = "";
   /** Statements sent to run so far. */
@@ -89,6 +106,50 @@ export class WireLink {
 
   get opaqueRuns(): boolean {
     return this.opaque !== null && !this.opaque.ended;
+  }
+
+  /** A run goes out. */
+  ran(run: StatementRun): void {
+    this.running++;
+    this.lastExecuteBatch = this.batch;
+    this.executions++;
+    if (run.durable) this.#durableBatch = this.batch;
+    if (isMeasured(run)) this.measured = run;
+    if (!this.parts.statementLimits.mayStop(run)) return;
+    this.#stoppable = run;
+    this.#stoppableBatch = this.batch;
+  }
+
+  /** Nothing of the batch at hand may be sent now: a limit may still stop what another one runs, or does so. */
+  get holdsBatch(): boolean {
+    if (this.cancelling || this.aborting) return true;
+    return this.#stoppable !== null && !this.#stoppable.ended && this.#stoppableBatch !== this.batch;
+  }
+
+  /** What runs may turn out to have been too much: what is not a mere read waits, or it would run behind an error. */
+  get holdsWrites(): boolean {
+    return this.measured !== null && !this.measured.ended;
+  }
+
+  /** The same of the end of an implicit transaction that has changed something: the error is to undo it. */
+  get holdsSync(): boolean {
+    return this.holdsWrites && this.#durableBatch === this.batch && !this.inTransaction;
+  }
+
+  /** The run stands behind others of its batch, whose ends the server is to tell as they come: each has its own time. */
+  get tellsApart(): boolean {
+    return this.running > 1 && this.parts.statementLimits.limits.statementSeconds !== null;
+  }
+
+  /** The batch of what a limit may stop is complete: its implicit transaction, if it has changed anything, ends by itself. */
+  get endsByItself(): boolean {
+    const sent = this.#stoppableBatch !== this.batch;
+    return sent && !this.inTransaction && this.#durableBatch === this.#stoppableBatch;
+  }
+
+  /** The Sync of what a limit may stop is on its way. */
+  get syncSent(): boolean {
+    return this.#stoppableBatch !== this.batch;
   }
 
   /** As policy sees it: between BEGIN and its end. */

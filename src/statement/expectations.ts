@@ -105,6 +105,15 @@ export class Expectations {
     return this.#length === 0 ? null : (this.#slots[this.#head] ?? null);
   }
 
+  /** The run whose answer comes next, or will: what stands before it belongs to it. Null where nothing runs. */
+  oldestRun(): StatementRun | null {
+    for (let i = 0; i < this.#length; i++) {
+      const run = this.#slots[(this.#head + i) & (this.#slots.length - 1)]?.run;
+      if (run !== null && run !== undefined) return run;
+    }
+    return null;
+  }
+
   shift(): Expectation | null {
     if (this.#length === 0) return null;
     const first = this.#slots[this.#head] ?? null;

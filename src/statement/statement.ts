@@ -66,6 +66,19 @@ export interface Portal {
   readonly inner: Evidence | null;
   /** How many statements the session had run when this was bound. */
   readonly boundAfter: number;
+  /** Of all its Executes together: a limit is one of the portal, however it is read. */
+  readonly delivered: Delivered;
+}
+
+/** What has been delivered of one portal, counted as it comes. Counts upwards, and is nobody's alone. */
+export class Delivered {
+  /** Rows or messages of copy data delivered to the client. */
+  rows = 0;
+  /** Bytes of them, headers included. */
+  bytes = 0;
+  /** Of them, those of runs that have ended. */
+  toldRows = 0;
+  toldBytes = 0;
 }
 
 /** One execution: from its intent in the log to its outcome. */
@@ -83,19 +96,19 @@ export class StatementRun {
   readonly positionShift: number;
   /** SQL that may run inside it: none, the owner's own, or such as is judged tree by tree. */
   readonly inside: "none" | "owner" | "judge";
-  /** Rows that it may deliver; null: as many as there are. */
-  readonly maxRows: number | null;
+  /** Rows and bytes that its portal may deliver; Infinity: as many as there are. */
+  maxRows: number;
+  readonly maxBytes: number;
+  readonly delivered: Delivered;
   /** What it was let go by, before that had come; null: it had. */
   early: Evidence | null = null;
-  /** More than maxRows have come. */
-  over = false;
+  /** The limit that it has passed. */
+  over: "rows" | "bytes" | "seconds" | null = null;
   ended = false;
-  /** Rows or messages of copy data delivered to the client. */
-  rows = 0;
-  /** Bytes of them, headers included. */
-  bytes = 0;
   /** Bytes of copy data received. */
   copyInBytes = 0;
+  #rows = 0;
+  #bytes = 0;
 
   constructor(
     statement: PreparedStatement,
@@ -105,7 +118,7 @@ export class StatementRun {
     startedMs: number,
     positionShift: number,
     inside: StatementRun["inside"],
-    maxRows: number | null,
+    limits: Pick<StatementRun, "maxRows" | "maxBytes" | "delivered">,
   ) {
     this.statement = statement;
     this.sessionSeq = sessionSeq;
@@ -114,6 +127,32 @@ export class StatementRun {
     this.startedMs = startedMs;
     this.positionShift = positionShift;
     this.inside = inside;
-    this.maxRows = maxRows;
+    this.maxRows = limits.maxRows;
+    this.maxBytes = limits.maxBytes;
+    this.delivered = limits.delivered;
+  }
+
+  /** A limit may stop its rows. */
+  get limited(): boolean {
+    return this.maxRows !== Number.POSITIVE_INFINITY || this.maxBytes !== Number.POSITIVE_INFINITY;
+  }
+
+  /** The rows and bytes of its portal that came while it ran. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Its answer is complete, or none will come any more. */
+  end(): void {
+    const { delivered } = this;
+    this.ended = true;
+    this.#rows = delivered.rows - delivered.toldRows;
+    this.#bytes = delivered.bytes - delivered.toldBytes;
+    delivered.toldRows = delivered.rows;
+    delivered.toldBytes = delivered.bytes;
   }
 }
