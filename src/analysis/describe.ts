@@ -11,6 +11,7 @@ import {
   type ParsedStatement,
   type PreparedFacts,
 } from "./parsed-statement.ts";
+import { statementReferences } from "./references.ts";
 import { NO_FACTS, type SessionFacts, sessionFacts } from "./session-facts.ts";
 import { settingWrites } from "./setting-writes.ts";
 import { isNode, list, type Node, number, type TreeFacts, typeText, unwrap, walk } from "./tree.ts";
@@ -108,6 +109,7 @@ function describeStatement(
   const inside = WALKED.has(node) ? walk(statement) : NOTHING_INSIDE;
   const classification = classify(node, fields, inside);
   const writes = settingWrites(node, statement);
+  const references = statementReferences(source, bounds, statement);
   const optimisable = OPTIMISABLE.has(node) && !inside.into;
   const plain: ParsedStatement = {
     startByte: bounds.startByte,
@@ -122,6 +124,7 @@ function describeStatement(
     fingerprint: fingerprint(source, bounds.startByte, bounds.endByte),
     ...(WRITES.has(node) && !returns(fields) ? { silent: true } : {}),
     ...(inside.rangeItems > MAX_RANGE_ITEMS ? { tooWide: true } : {}),
+    ...(references === undefined ? {} : { references }),
     ...(writes.length === 0 ? {} : { settingWrites: writes }),
     ...(optimisable ? {} : utilityFacts(source, node, fields, bounds, inside.into, parse)),
   };

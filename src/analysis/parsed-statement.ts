@@ -3,6 +3,8 @@
  * Facts of the grammar only. Resolves no name, decides nothing: that `users` is a table, and which, only the server knows.
  */
 
+import type { StatementReferences } from "./references.ts";
+
 /**
  * What the statement is for; metrics and entries carry it. "unknown" is a node that this table has no line for: deny it.
  * - read: SELECT, VALUES, TABLE (also FOR UPDATE) · write: INSERT, UPDATE, DELETE, MERGE, TRUNCATE, or one of them inside WITH
@@ -208,6 +210,8 @@ export interface ParsedStatement {
    * another alone · many: more than MAX_TARGETS · form: a node, or a form of one, that utility-targets.ts does not know.
    */
   readonly undecided?: "selectInto" | "inner" | "many" | "form";
+  /** Absent where it names no relation and no column by its schema. */
+  readonly references?: StatementReferences;
   /** Of LISTEN, UNLISTEN (absent for UNLISTEN *) and NOTIFY. */
   readonly channel?: string;
   /** Highest $n that Bind must give; 0 for none. $n inside PREPARE or a function body is not Bind's and is not counted. */

@@ -7,6 +7,8 @@ const ENTRY_BYTES = 200;
 const STATEMENT_BYTES = 400;
 /** Of each object that a utility statement names. */
 const TARGET_BYTES = 200;
+/** Of each place where a statement names a relation, or a column by its schema. */
+const REFERENCE_BYTES = 250;
 
 interface Entry {
   readonly statements: readonly ParsedStatement[];
@@ -53,7 +55,11 @@ export class StatementCache {
     const targets = statements.reduce((sum, { targets: named, settingWrites }) => {
       return sum + (named?.length ?? 0) + (settingWrites?.length ?? 0);
     }, 0);
-    const bytes = key.length + ENTRY_BYTES + statements.length * STATEMENT_BYTES + targets * TARGET_BYTES;
+    const references = statements.reduce((sum, { references: named }) => {
+      return sum + (named === undefined ? 0 : 1 + named.relations.length + named.columns.length);
+    }, 0);
+    const facts = targets * TARGET_BYTES + references * REFERENCE_BYTES;
+    const bytes = key.length + ENTRY_BYTES + statements.length * STATEMENT_BYTES + facts;
     if (bytes <= this.#generationBytes / 2 && !this.#young.has(key)) this.#add(key, { statements, bytes });
   }
 
