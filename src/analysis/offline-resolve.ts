@@ -135,7 +135,7 @@ class OfflineWalk {
     this.#touches.write(action, target, action === "update" ? columnsNamed(fields, "targetList") : []);
     const others = [...list(fields, "fromClause"), ...list(fields, "usingClause")];
     for (const item of others) this.#from(item, scope);
-    this.#condition.judge(fields["whereClause"], others.length > 0, target, scope);
+    this.#condition.judge(fields["whereClause"], others, target, scope);
     this.#rest(fields, scope, ["relation", "fromClause", "usingClause", "withClause"]);
   }
 
@@ -152,7 +152,7 @@ class OfflineWalk {
       this.#touches.write(action, target, action === "delete" ? [] : columns);
       changes ||= action !== "insert";
     }
-    if (changes) this.#condition.judge(fields["joinCondition"], true, target, scope);
+    if (changes) this.#condition.judge(fields["joinCondition"], [fields["sourceRelation"]], target, scope);
     this.#rest(fields, scope, ["relation", "sourceRelation", "withClause"]);
   }
 

@@ -26,6 +26,11 @@ export class OfflineScope {
     this.#entries.push(entry);
   }
 
+  /** Of this query alone. */
+  get entries(): readonly OfflineEntry[] {
+    return this.#entries;
+  }
+
   addCte(name: string): void {
     this.#ctes.add(name);
   }

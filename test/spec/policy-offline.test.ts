@@ -110,6 +110,10 @@ describe("whether a condition bounds a statement", () => {
     "UPDATE notes SET body = '' WHERE id = 1 AND 1 = 1",
     "DELETE FROM notes n USING orders o WHERE n.id = o.id",
     "DELETE FROM notes n USING orders o WHERE n.id = o.id AND n.body = 'x'",
+    "DELETE FROM notes n USING orders o WHERE n.id = o.id AND o.memo = 'x'",
+    "DELETE FROM notes n USING orders o JOIN payments p ON p.order_id = o.id AND p.card = $1 WHERE n.id = o.id",
+    "DELETE FROM notes n USING notes o WHERE n.id = o.id AND o.body = 'x'",
+    "DELETE FROM notes n USING orders o WHERE n.id = n.id AND o.memo = 'x'",
     "DELETE FROM notes WHERE id IN (1, 2)",
     "DELETE FROM notes WHERE id BETWEEN 1 AND 2",
     "DELETE FROM notes WHERE body LIKE 'x%'",
@@ -118,6 +122,7 @@ describe("whether a condition bounds a statement", () => {
     "DELETE FROM notes WHERE id = ANY ('{1,2}')",
     "MERGE INTO notes n USING orders o ON n.id = o.id WHEN MATCHED THEN DELETE",
     "MERGE INTO notes n USING orders o ON n.id = o.id AND n.id = 1 WHEN MATCHED THEN DELETE",
+    "MERGE INTO notes n USING orders o ON n.id = o.id AND o.id = 1 WHEN MATCHED THEN DELETE",
   ])("is told offline as by the server: %s", async (sql) => {
     const told = async (resolver: Resolver) =>
       (await resolver.resolve(sql)).map(({ hasWhere, matchesAll }) => ({ hasWhere, matchesAll }));

@@ -81,6 +81,7 @@ describe.each(POSTGRES_VERSIONS)("the tree of a statement on PostgreSQL %i", (ma
     "UPDATE c SET name = 'x' FROM unnest($1::int[]) AS s(id) WHERE c.id = s.id",
     "DELETE FROM c USING o WHERE c.id = o.c_id AND c.id = 5",
     "DELETE FROM v WHERE name = $1",
+    ...BOUNDED_BY_OTHERS,
   ])("does not match all rows: %s", async (sql) => {
     expect(await facts(sql)).toMatchObject({ hasWhere: true, matchesAll: false });
   });
@@ -95,6 +96,7 @@ describe.each(POSTGRES_VERSIONS)("the tree of a statement on PostgreSQL %i", (ma
     ["DELETE FROM vt USING vt AS other WHERE other.id = 5", true],
     ["UPDATE c SET name = 'x' FROM (SELECT id, 5 AS five FROM o) s WHERE c.id = s.id", true],
     ["UPDATE c SET name = 'x' FROM (SELECT 5 AS five, (SELECT max(id) FROM o) AS id) s WHERE c.id = s.id", true],
+    ...UNBOUNDED_BY_OTHERS.map((sql) => [sql, true] as const),
     ["WITH d AS (DELETE FROM c RETURNING id) SELECT 1", false],
     ["WITH d AS (DELETE FROM c RETURNING id) UPDATE o SET note = 'x' WHERE id = 1", false],
   ] as const)("matches all rows: %s", async (sql, hasWhere) => {
@@ -243,6 +245,66 @@ const UNBOUNDED = [
     "random() < 1",
   ],
   ...["active IS NOT UNKNOWN", "name = email", "current_user = 'x'", "now() > '2020-01-01'", "(id, 1) > (id, 0)"],
+];
+
+/** The target is compared with what a constant picks. */
+const BOUNDED_BY_OTHERS = [
+  "UPDATE c SET name = o.note FROM o WHERE o.c_id = c.id AND o.id = 5",
+  "UPDATE c SET name = o.note FROM o WHERE c.id = o.c_id AND (o.id = 5 OR o.note = $1)",
+  "UPDATE c SET name = o.note FROM o WHERE (c.id = o.c_id AND o.id = 5) OR (c.tenant = o.c_id AND o.id = 6)",
+  "UPDATE c SET name = 'x' FROM o JOIN log ON log.id = o.id AND log.what = 'x' WHERE c.id = o.c_id",
+  "UPDATE c SET name = 'x' FROM o JOIN log USING (id) WHERE c.id = o.c_id AND log.id = 5",
+  "UPDATE c SET name = 'x' FROM (o JOIN log USING (id)) j WHERE c.id = j.c_id AND j.what = 'x'",
+  "DELETE FROM c USING o, log, base WHERE c.id = o.c_id AND o.id = log.id AND log.id = base.id AND base.a = 'x'",
+  "DELETE FROM c USING vr WHERE vr.id = c.id AND vr.total = 5",
+  "DELETE FROM c USING (SELECT c_id FROM o WHERE note = 'x') q WHERE q.c_id = c.id",
+  "DELETE FROM c USING (SELECT c_id, max(note) AS note FROM o GROUP BY c_id) q WHERE q.c_id = c.id AND q.note = 'x'",
+  "DELETE FROM c USING (SELECT c_id FROM o WHERE note = 'x' GROUP BY c_id) q WHERE q.c_id = c.id",
+  "WITH q AS (SELECT c_id FROM o WHERE note = $1) DELETE FROM c USING q WHERE q.c_id = c.id",
+  "DELETE FROM c WHERE id IN (SELECT c_id FROM o WHERE note = 'x')",
+  "DELETE FROM c WHERE (id, name) IN (SELECT c_id, note FROM o WHERE note = 'x')",
+  "DELETE FROM c WHERE id = (SELECT c_id FROM o WHERE note = 'x')",
+  "DELETE FROM c WHERE id = (SELECT max(c_id) FROM o WHERE note = 'x')",
+  "DELETE FROM c WHERE EXISTS (SELECT FROM o WHERE o.c_id = c.id AND o.note = 'x')",
+  "DELETE FROM c WHERE EXISTS (SELECT FROM o WHERE o.c_id = c.id AND c.name = 'x')",
+  "MERGE INTO c USING log l ON c.id = l.id AND l.what = 'x' WHEN MATCHED THEN DELETE",
+  "MERGE INTO c USING log l ON c.id = l.id WHEN MATCHED AND l.what = 'x' THEN DELETE",
+  "MERGE INTO c USING (SELECT id FROM log WHERE what = 'x') l ON c.id = l.id WHEN MATCHED THEN UPDATE SET name = 'y'",
+];
+
+/** It is compared with what nothing picks, or with itself in disguise. */
+const UNBOUNDED_BY_OTHERS = [
+  "UPDATE c SET name = o.note FROM o WHERE o.c_id = c.id",
+  "UPDATE c SET name = 'x' FROM (VALUES (1)) v WHERE c.id = c.id AND v.column1 = 1",
+  "UPDATE c SET name = 'x' FROM o WHERE c.id = c.id AND o.id = 5",
+  "UPDATE c SET name = 'x' FROM o WHERE c.id = c.tenant AND o.id = 5",
+  "UPDATE c SET name = 'x' FROM o WHERE o.c_id = c.id AND o.id = o.id",
+  "UPDATE c SET name = 'x' FROM o WHERE o.c_id = c.id AND o.id IS NOT NULL",
+  "UPDATE c SET name = 'x' FROM o WHERE o.c_id = c.id AND (o.id = 5 OR true)",
+  "UPDATE c SET name = 'x' FROM o WHERE o.c_id = c.id OR o.id = 5",
+  "UPDATE c SET name = 'x' FROM o WHERE (o.c_id = c.id AND o.id = 5) OR c.id = o.id",
+  "UPDATE c SET name = 'x' FROM o, log WHERE o.c_id = c.id AND log.id = 5",
+  "UPDATE c SET name = 'x' FROM o LEFT JOIN log ON log.id = o.id AND o.note = 'x' WHERE o.c_id = c.id",
+  "DELETE FROM c USING c c2 WHERE c.id = c2.id AND c2.id > 0",
+  "DELETE FROM c USING (SELECT id FROM c WHERE id > 0) c2 WHERE c.id = c2.id",
+  "DELETE FROM c USING (SELECT id FROM c) c2 WHERE c.id = c2.id AND c2.id > 0",
+  "DELETE FROM c USING v WHERE c.id = v.id AND v.id > 0",
+  "WITH q AS (SELECT id FROM c WHERE id > 0) DELETE FROM c USING q WHERE q.id = c.id",
+  "WITH q AS (SELECT id FROM c) DELETE FROM c USING (SELECT id FROM q) p WHERE p.id = c.id AND p.id > 0",
+  "DELETE FROM c WHERE id IN (SELECT id FROM c c2 WHERE c2.id > 0)",
+  "DELETE FROM c WHERE EXISTS (SELECT FROM c c2 WHERE c2.id = c.id AND c2.id > 0)",
+  "DELETE FROM c WHERE EXISTS (SELECT count(*) FROM o WHERE o.c_id = c.id AND o.id = 5)",
+  "DELETE FROM c WHERE EXISTS (SELECT 1 FROM o WHERE o.c_id = c.id AND o.id = 5 HAVING true)",
+  "DELETE FROM c WHERE EXISTS (SELECT 1 FROM o WHERE o.c_id = c.id AND o.id = 5 GROUP BY ())",
+  "DELETE FROM c WHERE EXISTS (SELECT FROM o WHERE o.id = 5)",
+  "DELETE FROM c WHERE NOT EXISTS (SELECT FROM o WHERE o.c_id = c.id AND o.note = 'x')",
+  "DELETE FROM c WHERE id NOT IN (SELECT c_id FROM o WHERE note = 'x')",
+  "DELETE FROM c WHERE id IN (SELECT c_id FROM o WHERE note = 'x' UNION SELECT id FROM o)",
+  "DELETE FROM c WHERE id IN (SELECT o.id FROM o, log WHERE log.id = 5)",
+  "DELETE FROM c WHERE id IN (SELECT c.id FROM o WHERE note = 'x')",
+  "DELETE FROM c USING vr WHERE vr.id = c.id",
+  "MERGE INTO c USING log l ON c.id = l.id WHEN MATCHED AND l.id = l.id THEN DELETE",
+  "MERGE INTO c USING c l ON c.id = l.id AND l.id > 0 WHEN MATCHED THEN DELETE",
 ];
 
 /** $A, $B, $C: places for names. */

@@ -276,7 +276,7 @@ export const TREE_CASES: readonly TreeCase[] = [
   ],
   [
     "DELETE FROM c USING o WHERE o.c_id = c.id AND o.total > 5",
-    "delete; delete c(), select c(id), select o(c_id total); all",
+    "delete; delete c(), select c(id), select o(c_id total)",
   ],
   ["DELETE FROM v", "delete; delete c() < v, delete v(); no where; all"],
   [

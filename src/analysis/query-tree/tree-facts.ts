@@ -34,7 +34,7 @@ export interface TreeFacts {
   readonly rules: boolean;
   /** UPDATE and DELETE: there is a condition. True for all others. */
   readonly hasWhere: boolean;
-  /** UPDATE, DELETE, MERGE whose condition compares no column of the target with a constant or parameter: `WHERE 1=1` is one. */
+  /** UPDATE, DELETE, MERGE whose condition compares no column of the target with a constant or parameter, nor with what such picks: see bounds.ts. */
   readonly matchesAll: boolean;
   /** FOR UPDATE, FOR SHARE and their like. */
   readonly locksRows: boolean;
