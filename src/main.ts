@@ -115,6 +115,7 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
   recordConfig(log, "start", null, configHash(config), []);
   const policies = new PolicySource(config);
   recordPolicy(log, "start", null, policies.active);
+  warnOfShadow(logger, policies.active);
   const identityOf = ({ issuers, certificates }: Config, previous?: Identity) =>
     createIdentity({
       issuers,
@@ -220,7 +221,10 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
       const lines = diffConfig(current, next).map(formatChange);
       // Compiled before anything is exchanged: a policy with a mistake leaves everything as it was.
       const published = policies.reload(next);
-      if (published !== null) recordPolicy(log, "reload", published.before, policies.active);
+      if (published !== null) {
+        recordPolicy(log, "reload", published.before, policies.active);
+        warnOfShadow(logger, policies.active);
+      }
       if (lines.length > 0) recordConfig(log, "reload", configHash(current), configHash(next), lines);
       current = next;
       // New keys and conditions hold from the next connection on; sessions that are open keep their principal.
@@ -282,6 +286,11 @@ function recordPolicy(log: AuditLog, actor: string, before: string | null, activ
   log.handOver();
 }
 
+function warnOfShadow(logger: Logger, active: ActivePolicy | null): void {
+  if (active?.mode !== "shadow") return;
+  logger.warn("the policy is in shadow mode: its decisions are recorded, and nothing that it forbids is refused");
+}
+
 function gatewayCounters(gateway: Gateway): Record<string, number> {
   let statements = 0;
   for (const count of gateway.metrics.statements.values()) statements += count;
@@ -305,6 +314,8 @@ function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeI
     metrics.treeCache.reset();
     metrics.treeCache.inc({ result: "hit" }, hits);
     metrics.treeCache.inc({ result: "miss" }, misses);
+    metrics.policyMode.reset();
+    metrics.policyMode.set({ mode: gateway.policy()?.mode ?? "none" }, 1);
     metrics.storeUp.set(storeIsUp() ? 1 : 0);
   });
 }

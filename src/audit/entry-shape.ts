@@ -22,6 +22,7 @@ export const ENTRY_SHAPES = {
     tls: "text",
     protocol: "text?",
     applicationName: "text?",
+    shadow: "text?",
   },
   "session.closed": { statements: "integer", rows: "integer", bytes: "integer", reason: "text" },
   "session.refused": {
@@ -46,6 +47,7 @@ export const ENTRY_SHAPES = {
     requests: "requests",
     policy: "hash?",
     runs: "sql?",
+    shadow: "text?",
   },
   "statement.finished": {
     statement: "integer",

@@ -64,10 +64,19 @@ export interface Ruling {
   /** SQL that runs inside it: none is expected, the owner's own is taken as it is, or each tree is judged. */
   readonly inside: "none" | "owner" | "judge";
   readonly maxRows: number | null;
+  /** Of a policy in shadow: `permitted`, or why it would have been refused. Null: the policy is in force, or none is. */
+  readonly shadow: string | null;
 }
 
 /** Of a statement where no policy is configured: everything that the role may. */
-export const UNJUDGED: Ruling = { error: null, requests: "[]", policy: null, inside: "owner", maxRows: null };
+export const UNJUDGED: Ruling = {
+  error: null,
+  requests: "[]",
+  policy: null,
+  inside: "owner",
+  maxRows: null,
+  shadow: null,
+};
 
 /** Trees kept at most. */
 const MAX_TREES = 20_000;
@@ -128,6 +137,11 @@ export class Enforcement {
     return found.some(({ oid }) => analysed.facts?.functions.includes(oid) === true);
   }
 
+  /** Decided and recorded, not enforced. */
+  get inShadow(): boolean {
+    return this.#options.policies().mode === "shadow";
+  }
+
   /** Loads the catalog anew. */
   async refresh(): Promise<void> {
     await this.#options.catalogs.refresh();
@@ -172,10 +186,13 @@ export class Enforcement {
     const denied = analysed.refusal ?? (combined.verdict === "permit" ? null : refusalOf(requests, decisions));
     const recorded = canonicalJson(requests.map((request, i) => recordOf(request, decisions[i])));
     const tooMany = recorded.length > MAX_REQUESTS_BYTES;
+    const error = tooMany ? tooManyRequests(requests.length) : denied;
+    const told = { requests: tooMany ? "[]" : recorded, policy: set.version };
+    if (mode === "shadow") return { ...UNJUDGED, ...told, shadow: error === null ? PERMITTED : reasonOf(error) };
     return {
-      error: tooMany ? tooManyRequests(requests.length) : mode === "shadow" ? null : denied,
-      requests: tooMany ? "[]" : recorded,
-      policy: set.version,
+      ...told,
+      error,
+      shadow: null,
       inside:
         analysed.callsFunctions || more.some(({ action }) => action === "call")
           ? "judge"
@@ -213,16 +230,16 @@ function contextOf(subject: Subject, facts: TreeFacts | null, inTransaction: boo
   };
 }
 
-/** Action `connect`. @returns why not; null: it may. */
+/** Action `connect`. @returns why not; null: it may. Of a policy in shadow that is for the record alone. */
 export function judgeConnect(
-  { set, mode }: ActivePolicy,
+  { set }: ActivePolicy,
   subject: Subject,
   database: string,
   clock: Clock,
 ): GatewayError | null {
   const request = { action: "connect", resource: { kind: "database", database } } as const;
   const decision = set.decide(subject.principal, request, contextOf(subject, null, false, clock));
-  const refusal = decision.verdict === "permit" || mode === "shadow" ? null : refusalOf([request], [decision]);
+  const refusal = decision.verdict === "permit" ? null : refusalOf([request], [decision]);
   if (refusal === null) return null;
   const { detail, hint } = refusal;
   return new GatewayError("CONNECT_REFUSED", refusal.message, {
@@ -230,6 +247,14 @@ export function judgeConnect(
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+/** As entries have it: code and name, which never repeat a text. */
+export function reasonOf({ sqlstate, code }: GatewayError): string {
+  return `${sqlstate} ${code}`;
+}
+
+/** What a policy in shadow says of what it would let through. */
+export const PERMITTED = "permitted";
 
 /** Nothing in particular is asked for. */
 export function asksNothing(): Analysed {

@@ -12,6 +12,7 @@ import {
   asksNothing,
   type Enforcement,
   outOfSight,
+  PERMITTED,
   type Ruling,
   refusing,
   type Subject,
@@ -50,6 +51,16 @@ export class Enforcer {
     this.#enforcement = enforcement;
     this.#subject = subject;
     this.#resume = resume;
+  }
+
+  /** The policy is in shadow: nothing that it says may change what happens. */
+  get inShadow(): boolean {
+    return this.#enforcement.inShadow;
+  }
+
+  /** Of what cannot be judged. */
+  refuse(error: GatewayError, inTransaction: boolean): Ruling {
+    return this.#rule(refusing(error), inTransaction);
   }
 
   /** The evidence that the Parse of a statement brings; null: none, its requests are in the grammar. */
@@ -229,7 +240,8 @@ function both(statement: Ruling, inside: Ruling): Ruling {
   const joined = `${statement.requests.slice(0, -1)},${inside.requests.slice(1)}`;
   const requests =
     inside.requests === "[]" ? statement.requests : statement.requests === "[]" ? inside.requests : joined;
-  return { ...statement, error: statement.error ?? inside.error, requests };
+  const shadow = statement.shadow === PERMITTED ? inside.shadow : statement.shadow;
+  return { ...statement, error: statement.error ?? inside.error, requests, shadow };
 }
 
 function namesMoved(): GatewayError {

@@ -58,6 +58,7 @@ export class Inquiry {
   tooOldToAsk({ parsed, parsedIn }: PreparedStatement): GatewayError | null {
     const { enforcer, batch, executions } = this.#link;
     if (enforcer === null || parsed?.inner === undefined || parsed.inner.by === "prepare") return null;
+    if (enforcer.inShadow) return null;
     if (parsedIn.batch === batch && parsedIn.after === executions) return null;
     return new GatewayError("CANNOT_JUDGE", "the query inside this statement was parsed too long ago to be judged", {
       hint: "Parse, bind and execute it in one batch, or send it by simple Query.",
@@ -110,7 +111,7 @@ export class Inquiry {
 
   /** Of what stands behind a portal, right before it runs. */
   ofPortal({ statement, inner, boundAfter }: Pick<Portal, "statement" | "inner" | "boundAfter">): Ruling | null {
-    const { enforcer, names, executions } = this.#link;
+    const { enforcer, names, executions, inTransaction } = this.#link;
     const { parsed, evidence } = statement;
     if (enforcer === null || parsed === null) return UNJUDGED;
     if (evidence !== null) {
@@ -118,7 +119,7 @@ export class Inquiry {
       if (ruling !== null) enforcer.expect(statement, evidence);
       return ruling;
     }
-    if (inner !== null && boundAfter !== executions) return refused(interrupted());
+    if (inner !== null && boundAfter !== executions) return enforcer.refuse(interrupted(), inTransaction);
     if (parsed.prepared?.kind === "execute") {
       const own = this.byGrammar(statement, inner);
       return own === null || own.error !== null ? own : this.#ofName(parsed.prepared.name ?? "");
@@ -126,7 +127,7 @@ export class Inquiry {
     if (parsed.cursor?.kind === "fetch" || parsed.cursor?.kind === "move") {
       const query = names.portal(parsed.cursor.name ?? "")?.statement;
       // A cursor over what has no tree: EXECUTE or a utility statement, which a wire portal can be.
-      if (query === undefined || query.evidence === null) return refused(opaqueCursor());
+      if (query === undefined || query.evidence === null) return enforcer.refuse(opaqueCursor(), inTransaction);
       return this.byEvidence(query.evidence);
     }
     return this.byGrammar(statement, inner);
@@ -218,10 +219,6 @@ function hasBareNames({ targets }: ParsedStatement): boolean {
 
 function textOf(row: Uint8Array): string {
   return new TextDecoder().decode(row.subarray(ROW_HEAD_BYTES));
-}
-
-function refused(error: GatewayError): Ruling {
-  return { ...UNJUDGED, error };
 }
 
 function interrupted(): GatewayError {

@@ -2,7 +2,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import { Delivered, type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
-import { type Ruling, UNJUDGED } from "./enforcement.ts";
+import { PERMITTED, type Ruling, reasonOf, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
 import { commitment } from "./journal.ts";
 import type { WireLink } from "./wire-link.ts";
@@ -41,7 +41,7 @@ export class Intents {
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
     this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind), durable);
-    metrics.decided(statementClass, "permitted");
+    metrics.decided(statementClass, (ruling.shadow ?? PERMITTED) === PERMITTED ? "permitted" : "shadowed");
     this.#link.enforcer?.ran(statementClass, statement.parsed?.settingWrites !== undefined);
     const startedMs = clock.monotonicMs();
     const run = new StatementRun(
@@ -59,8 +59,7 @@ export class Intents {
     error: GatewayError,
     ruling: Ruling = UNJUDGED,
   ): void {
-    // Code and name never repeat the text.
-    this.#refused(statement, parameters, `${error.sqlstate} ${error.code}`, ruling);
+    this.#refused(statement, parameters, reasonOf(error), ruling);
   }
 
   #refused(statement: PreparedStatement, parameters: string | null, reason: string, ruling: Ruling): void {

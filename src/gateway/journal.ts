@@ -21,6 +21,8 @@ export interface SessionFacts {
   readonly tls: string;
   readonly protocol: string;
   readonly applicationName: string;
+  /** What a policy in shadow said of the connection; absent: none is. */
+  readonly shadow?: string;
   /** 32 bytes: what makes this session's commitments impossible to guess. */
   readonly salt: Uint8Array;
 }
@@ -109,6 +111,7 @@ export class SessionJournal {
       tls: facts.tls,
       protocol: facts.protocol,
       ...(facts.applicationName === "" ? {} : { applicationName: facts.applicationName.slice(0, 63).toWellFormed() }),
+      ...(facts.shadow === undefined ? {} : { shadow: facts.shadow }),
     });
   }
 
@@ -118,16 +121,17 @@ export class SessionJournal {
     statementClass: string,
     parameters: string | null,
     refusal: string | null,
-    ruling: Pick<Ruling, "requests" | "policy">,
+    ruling: Pick<Ruling, "requests" | "policy" | "shadow">,
     behindName: StatementRecord | null = null,
   ): number {
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
     const runs = behindName === null ? "" : `"runs":${sqlMember(behindName)},`;
     const policy = ruling.policy === null ? "" : `"policy":"${ruling.policy}",`;
+    const shadow = ruling.shadow === null ? "" : `"shadow":"${ruling.shadow}",`;
     const reason = refusal === null ? "" : `"reason":${canonicalString(refusal)},`;
     const index = this.#log.appendParts(
       `"class":"${statementClass}",${this.#beforeParameters}${bound}${policy}${this.#beforeReason}${reason}"requests":${ruling.requests},${runs}`,
-      `${this.#sessionMember}${this.#sessionSeq},"sql":${sqlMember(statement.record)},`,
+      `${this.#sessionMember}${this.#sessionSeq},${shadow}"sql":${sqlMember(statement.record)},`,
       this.#decidedTail[refusal === null ? "permitted" : "refused"],
     );
     // Counted when it is in: an append that is refused must leave no gap in the session's numbers.

@@ -25,7 +25,7 @@ import {
   encodeReadyForQuery,
 } from "../wire/session-messages.ts";
 import { negotiateVersion } from "../wire/startup.ts";
-import { judgeConnect, type Subject } from "./enforcement.ts";
+import { judgeConnect, PERMITTED, reasonOf, type Subject } from "./enforcement.ts";
 import type { Gateway } from "./gateway.ts";
 import { SessionJournal } from "./journal.ts";
 import { principalLimits } from "./limits-principal.ts";
@@ -149,7 +149,7 @@ async function open(
   const subject = subjectOf(principal, clientAddress);
   const policy = gateway.policy();
   const refusal = policy === null ? null : judgeConnect(policy, subject, request.database, gateway.clock);
-  if (refusal !== null) throw refusal;
+  if (refusal !== null && policy?.mode === "enforce") throw refusal;
   gateway.requireLog();
   const release = gateway.reserve(request.database);
   let upstream: UpstreamConnection | null = null;
@@ -165,6 +165,7 @@ async function open(
       tls: "getProtocol" in socket && typeof socket.getProtocol === "function" ? String(socket.getProtocol()) : "off",
       protocol: `3.${version.minor}`,
       applicationName: request.applicationName,
+      ...(policy?.mode === "shadow" ? { shadow: refusal === null ? PERMITTED : reasonOf(refusal) } : {}),
     };
     const salt = sessionSalt(gateway.commitmentKey, facts.id);
     const journal = new SessionJournal(gateway.log, { ...facts, salt });

@@ -30,7 +30,8 @@ export class ShownTrees {
     if (link.enforcer === null) return PASS;
     const { severity, tree, nested } = readNotice(bytes, start, end);
     const problem = tree === null ? null : nested ? this.#nested(tree) : this.#shown(tree);
-    return { pass: isForClient(severity, link.clientMessages), problem };
+    const stands = problem !== null && !link.enforcer.inShadow; // without the policy it would have run
+    return { pass: isForClient(severity, link.clientMessages), problem: stands ? problem : null };
   }
 
   /** An answer is complete: what came before it is evidence. @returns why the session may not go on. */
@@ -47,7 +48,7 @@ export class ShownTrees {
     evidence.tree = tree;
     const { enforcer, inTransaction } = this.#link;
     if (evidence.early === null || enforcer === null) return null;
-    return enforcer.stands(evidence.early, evidence, inTransaction) ? null : changed();
+    return enforcer.inShadow || enforcer.stands(evidence.early, evidence, inTransaction) ? null : changed();
   }
 
   /** The message that it came for has failed. */

@@ -32,7 +32,7 @@ export class StatementMetrics {
   clientBytes = 0;
   upstreamBytes = 0;
 
-  decided(statementClass: string, verdict: "permitted" | "refused"): void {
+  decided(statementClass: string, verdict: "permitted" | "refused" | "shadowed"): void {
     const key = `${statementClass}/${verdict}`;
     this.statements.set(key, (this.statements.get(key) ?? 0) + 1);
   }

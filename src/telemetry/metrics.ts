@@ -84,6 +84,11 @@ export class Metrics {
     "Trees of statements that were judged, by whether the same one had been read before.",
     ["result"],
   );
+  readonly policyMode = this.#gauge(
+    "postern_policy_mode",
+    "1 for the mode that the policy is in: none, enforce or shadow.",
+    ["mode"],
+  );
   readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);
 
   constructor() {
