@@ -4,17 +4,18 @@
  */
 
 import { statefulIsAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
-import type { PolicyRequest, PolicyResource } from "../analysis/requests.ts";
+import type { PolicyAction, PolicyRequest, PolicyResource } from "../analysis/requests.ts";
 import { unreachable } from "../base/errors.ts";
 import { adviceFor } from "./advice.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { cedarCall, type PolicyContext, type PolicyPrincipal, principalEntity } from "./cedar-call.ts";
 import { checkPolicies } from "./checks.ts";
 import { combine, type Decision, type Deny, type Permit, strictest, union } from "./decision.ts";
-import { type Databases, resourceName } from "./entities.ts";
+import { type Databases, resourceEntity, resourceName } from "./entities.ts";
 import type { Mentions } from "./mentions.ts";
 import type { PolicyInfo } from "./policy-info.ts";
 import type { PolicyProblem } from "./problem.ts";
+import { ACTIONS } from "./schema.ts";
 
 export type { PolicyContext, PolicyPrincipal } from "./cedar-call.ts";
 
@@ -80,6 +81,49 @@ export class PolicySet {
     const decision = this.#judge({ principal, request, context, advise: true });
     this.#decisions.set(key, decision);
     return decision;
+  }
+
+  /**
+   * Whether any of the requests would be more than denied in any of the contexts: permitted, or held. Tells nobody why, so a
+   * denial costs no search for advice.
+   */
+  allowsAny(
+    principal: PolicyPrincipal,
+    requests: readonly PolicyRequest[],
+    contexts: readonly PolicyContext[],
+  ): boolean {
+    const allows = (request: PolicyRequest, context: PolicyContext): boolean =>
+      this.#judge({ principal, request, context, advise: false }).verdict !== "deny";
+    return requests.some((request) => contexts.some((context) => allows(request, context)));
+  }
+
+  /** What the policies can see of a resource: two of one key share every decision, so that thousands of tables cost one. */
+  resourceKey(resource: PolicyResource): string {
+    const { mentions, databases } = this.#compiled;
+    const { uid, attributes, ancestors } = resourceEntity(resource, databases);
+    const id = mentions.has(uid.id) ? uid.id : mentions.anonymous;
+    const seen = Object.entries(attributes).filter(([name]) => mentions.has(name));
+    return JSON.stringify([uid.type, id, seen, ancestors.filter(({ id }) => mentions.has(id))]);
+  }
+
+  /** One of each kind that the policies can tell apart: actions of one group that none names share every decision. */
+  distinctActions(actions: readonly PolicyAction[]): readonly PolicyAction[] {
+    const { mentions } = this.#compiled;
+    const byKey = new Map<string, PolicyAction>();
+    for (const action of actions) {
+      const key = mentions.has(action) ? action : `group ${ACTIONS[action].group ?? ""}`;
+      if (!byKey.has(key)) byKey.set(key, action);
+    }
+    return [...byKey.values()];
+  }
+
+  /** Contexts that differ from `context` in what only a statement decides, as far as policies ask for it. */
+  statementContexts(context: PolicyContext): readonly PolicyContext[] {
+    let all: readonly PolicyContext[] = [context];
+    for (const name of SWITCHES) {
+      if (this.#compiled.mentions.has(name)) all = all.flatMap((one) => [one, { ...one, [name]: !one[name] }]);
+    }
+    return all;
   }
 
   /**

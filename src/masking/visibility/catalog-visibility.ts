@@ -1,0 +1,82 @@
+/**
+ * What the gateway asks about the server's catalogs, for one set of visible objects: what stands in a reference's place, and
+ * whether the tree that came of it is proven. Waits for nothing: who asks has the trees of our own texts parsed, and teaches them.
+ */
+
+import type { QueryNode } from "../../analysis/query-tree/query-node.ts";
+import { childOf, nodesOf } from "../../analysis/query-tree/query-node.ts";
+import { readQueryTree } from "../../analysis/query-tree/reader.ts";
+import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
+import { GatewayError } from "../../base/errors.ts";
+import { type CatalogVerdict, proveCatalogs } from "./catalog-proof.ts";
+import { SYSTEM_COLUMNS, SystemFilters } from "./system-filters.ts";
+import type { VisibleObjects } from "./visible-objects.ts";
+
+/** As masking/splice.ts takes it. */
+export interface CatalogReplacement {
+  readonly text: string;
+  /** Where the relation is. */
+  readonly schema: string;
+}
+
+export class CatalogVisibility {
+  readonly visible: VisibleObjects;
+  readonly #major: ServerMajor;
+  readonly #filters: SystemFilters;
+  readonly #expected = new Map<string, QueryNode>();
+
+  constructor(visible: VisibleObjects, major: ServerMajor) {
+    this.visible = visible;
+    this.#major = major;
+    this.#filters = new SystemFilters(visible);
+  }
+
+  /**
+   * What stands in FROM in place of a reference, in brackets, without an alias; null: the reference stays.
+   * @param name one to three parts, folded. @param searchPath as far as it is known: a wrong one ends in a refusal, not a leak.
+   * @param systemColumns of {@link systemColumnsIn}.
+   */
+  replace(
+    name: readonly string[],
+    searchPath: readonly string[],
+    systemColumns: readonly string[],
+  ): CatalogReplacement | null {
+    if (this.visible.everything) return null;
+    const parts = name.length === 3 ? name.slice(1) : name; // the server refuses another database's name
+    const relation = this.visible.catalog.resolveRelation(parts, searchPath);
+    if (relation === undefined) return null;
+    const text = this.#filters.replacementFor(relation.schema, relation.name, systemColumns);
+    return text === null ? null : { text, schema: relation.schema };
+  }
+
+  /**
+   * Whether a tree shows nothing hidden. Pure: the same tree has the same verdict for as long as this object is in use.
+   * @param queries all of one tree. @throws {TreeUnknown}
+   */
+  prove(queries: readonly QueryNode[]): CatalogVerdict {
+    if (this.visible.everything) return { kind: "proven" };
+    const { visible } = this;
+    return proveCatalogs(queries, { visible, filters: this.#filters, expected: (text) => this.#expected.get(text) });
+  }
+
+  /** What to have parsed, on a connection of our own, as the same role, to learn the tree of a text that `prove` misses. */
+  static statementFor(text: string): string {
+    return `SELECT FROM ${text} AS expected`;
+  }
+
+  /** @param tree of {@link statementFor}. @throws {TreeUnknown} @throws {GatewayError} INTERNAL where it is not of such a statement. */
+  learn(text: string, tree: Uint8Array): void {
+    const [query] = readQueryTree(tree, this.#major);
+    const [entry] = query === undefined ? [] : nodesOf(query, "rtable");
+    const body = entry === undefined ? null : childOf(entry, "subquery");
+    if (body === null) throw new GatewayError("INTERNAL", "the tree of a replacement is not what was asked for");
+    this.#expected.set(text, body);
+  }
+}
+
+const SYSTEM_COLUMN = new RegExp(`\\b(?:${[...SYSTEM_COLUMNS.keys()].join("|")})\\b`, "gi");
+
+/** Columns that a text may ask for beside those that `*` stands for. One too many shows in a `*`; one too few is the server's error. */
+export function systemColumnsIn(text: string): readonly string[] {
+  return [...new Set([...text.matchAll(SYSTEM_COLUMN)].map(([name]) => name.toLowerCase()))];
+}

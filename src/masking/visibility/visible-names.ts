@@ -1,0 +1,70 @@
+/** Whether an OID, or a name as SQL writes it, is of something visible. What is hidden and what does not exist are answered alike. */
+
+import type { ObjectKind } from "./catalog-functions.ts";
+import { FIRST_NORMAL_OID, type VisibleObjects } from "./visible-objects.ts";
+
+/** @param oid 0 names nothing, and is harmless. */
+export function isOidVisible(visible: VisibleObjects, kind: ObjectKind, oid: number): boolean {
+  if (oid === 0) return true;
+  switch (kind) {
+    case "relation":
+      return visible.hasRelation(oid);
+    case "function":
+      return visible.hasFunction(oid);
+    case "type":
+      return visible.hasType(oid);
+    case "schema":
+      return visible.hasSchema(oid);
+    case "other":
+      return oid < FIRST_NORMAL_OID;
+  }
+}
+
+/** Parts of a name, each in double quotes or plain, and where they end. */
+const PART = /\s*(?:"((?:[^"]|"")*)"|([^\s".,()[\]%]+))\s*/y;
+
+/**
+ * A qualified name must lie in an open schema and not be hidden there, or be visible; one without a schema must be that of
+ * something visible in one of them: which one the path finds is not known here.
+ * @param text as it is given to `to_regclass`, `has_table_privilege`: arguments of a function, brackets of an array may follow.
+ */
+export function isNameVisible(visible: VisibleObjects, kind: ObjectKind, text: string): boolean {
+  const parts = partsOf(text);
+  if (parts === null || kind === "other") return false;
+  const [first = "", second] = parts;
+  if (kind === "schema") return second === undefined && visible.isSchemaShown(first);
+  if (second === undefined) return visible.isNamed(kind, [first]) || (kind === "type" && isSpelledType(first));
+  if (visible.isNamed(kind, [first, second])) return true;
+  return visible.isSchemaOpen(first) && !exists(visible, kind, first, second);
+}
+
+function exists({ catalog }: VisibleObjects, kind: ObjectKind, schema: string, name: string): boolean {
+  if (kind === "relation") return catalog.relationByName(schema, name) !== undefined;
+  if (kind === "function") return catalog.functionsByName(schema, name).length > 0;
+  return catalog.typeByName(schema, name) !== undefined;
+}
+
+/** Types that the grammar spells in another way than their names. */
+const SPELLED = new Set(
+  `int integer smallint bigint real double float decimal dec numeric boolean character char nchar national varchar bit
+  time timestamp interval`.split(/\s+/),
+);
+
+function isSpelledType(first: string): boolean {
+  return SPELLED.has(first);
+}
+
+/** As parse_ident() reads it; at most a schema and a name. Null: another form. */
+function partsOf(text: string): readonly string[] | null {
+  const parts: string[] = [];
+  let at = 0;
+  for (;;) {
+    PART.lastIndex = at;
+    const match = PART.exec(text);
+    if (match === null) return null;
+    parts.push(match[1]?.replaceAll('""', '"') ?? (match[2] ?? "").toLowerCase());
+    at = PART.lastIndex;
+    if (text[at] !== ".") return parts.length > 2 ? null : parts;
+    at++;
+  }
+}
