@@ -26,6 +26,7 @@ import { createIndexer } from "./store/indexer.ts";
 import { openStore } from "./store/store.ts";
 import { createLogger, type Logger, type LoggerOptions } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { PostureWatch } from "./upstream/posture-watch.ts";
 import { VERSION } from "./version.ts";
 
 export interface RunOptions {
@@ -188,6 +189,12 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
   stack.defer(() => gateway.stop(STOP_GRACE_MS));
   const wire = { host: wirePort.host, port: wirePort.port };
   logger.info({ wire, http: http.address, version: VERSION }, "the gateway is ready");
+  const postures = new PostureWatch({
+    logger,
+    found: (database, role, severity, count) => metrics.upstreamPosture.set({ database, role, severity }, count),
+  });
+  stack.defer(() => postures.close());
+  postures.look(config);
 
   let current = config;
   let stopped: Promise<void> | undefined;
@@ -232,6 +239,8 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
       identity = identityOf(next, before);
       gateway.reconfigure(next, identity);
       before.close();
+      metrics.upstreamPosture.reset();
+      postures.look(next);
       wirePort.reloadTls(next.gateway.tls);
       logger.info({ changed: lines }, "configuration reloaded");
       return lines;

@@ -6,7 +6,7 @@
 
 import { hash } from "node:crypto";
 import type { Catalog } from "../analysis/catalog.ts";
-import { type FunctionListing, FunctionRules } from "../analysis/functions.ts";
+import { type FunctionListing, FunctionRules, type ListingProblem } from "../analysis/functions.ts";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { readQueryTree } from "../analysis/query-tree/reader.ts";
 import { touchedBy } from "../analysis/query-tree/touched.ts";
@@ -32,6 +32,8 @@ export interface EnforcementOptions {
   readonly clock: Clock;
   /** Of all databases together, for the metrics. */
   readonly counts: { hits: number; misses: number };
+  /** Gets the listings that open nothing, each time that they are held against a catalog. */
+  readonly uselessListings?: (problems: readonly ListingProblem[]) => void;
 }
 
 export interface ActivePolicy {
@@ -102,6 +104,7 @@ export class Enforcement {
     this.#catalog = options.catalogs.current;
     this.#listings = options.policies().listings;
     this.#rules = new FunctionRules(this.#catalog, this.#listings);
+    this.#tellListings();
   }
 
   get database(): string {
@@ -212,6 +215,15 @@ export class Enforcement {
     this.#listings = listings;
     this.#rules = new FunctionRules(current, listings);
     this.#trees.clear();
+    this.#tellListings();
+  }
+
+  /** Not while a statement waits: every function of the catalog is looked at. */
+  #tellListings(): void {
+    const { uselessListings } = this.#options;
+    const rules = this.#rules;
+    if (uselessListings === undefined || this.#listings.length === 0) return;
+    setImmediate(() => uselessListings(rules.listingProblems()));
   }
 }
 

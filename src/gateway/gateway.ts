@@ -2,6 +2,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import type { ListingProblem } from "../analysis/functions.ts";
 import { loadParser, type Parser } from "../analysis/parser.ts";
 import { isServerMajor, type ServerMajor } from "../analysis/query-tree/tree-facts.ts";
 import { StatementCache } from "../analysis/statement-cache.ts";
@@ -189,8 +190,21 @@ export class Gateway {
         policies,
         clock,
         counts: this.treeCache,
+        uselessListings: this.#warnOfListings(target.name),
       }),
       watch,
+    };
+  }
+
+  /** A listing that opens nothing is told once, until it has been in order. */
+  #warnOfListings(database: string): (problems: readonly ListingProblem[]) => void {
+    let told: ReadonlySet<string> = new Set();
+    return (problems) => {
+      for (const { signature, message } of problems) {
+        if (!told.has(`${signature} ${message}`))
+          this.logger.warn({ database, signature }, `functions.yaml lists a function in vain: ${message}`);
+      }
+      told = new Set(problems.map(({ signature, message }) => `${signature} ${message}`));
     };
   }
 

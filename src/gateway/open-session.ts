@@ -32,6 +32,7 @@ import { principalLimits } from "./limits-principal.ts";
 import { StatementLimits } from "./limits-statement.ts";
 import { recordRefusal } from "./refusals.ts";
 import { asGatewayError, errorResponse } from "./refuse.ts";
+import { DEFAULT_LEVEL, STAND_IN } from "./rewrite-setting.ts";
 import { Session } from "./session.ts";
 import { StatementReader } from "./statement-reader.ts";
 import type { SessionParts } from "./wire-link.ts";
@@ -222,6 +223,7 @@ const SHOW_TREES = {
   debug_print_parse: "off",
   debug_print_plan: "off",
   client_min_messages: "log",
+  [STAND_IN]: DEFAULT_LEVEL,
 } as const;
 
 function upstreamParameters(

@@ -14,12 +14,12 @@ import { decodeReport, encodeErrorResponse, type Report, reportOf } from "../wir
 import { backendLimits } from "../wire/frame-limits.ts";
 import { FrameScanner, type FrameVisitor } from "../wire/framing.ts";
 import { BACKEND } from "../wire/message-types.ts";
-import { parseCommandTag } from "../wire/results.ts";
+import { encodeCommandComplete, parseCommandTag } from "../wire/results.ts";
 import { decodeParameterStatus } from "../wire/session-messages.ts";
 import { commitment, commitmentStream } from "./journal.ts";
 import { overTime, stopped } from "./limits-errors.ts";
 import { errorResponse } from "./refuse.ts";
-import { clientLevel } from "./rewrite-setting.ts";
+import { clientLevel, SHOWN } from "./rewrite-setting.ts";
 import { ShownTrees } from "./shown-trees.ts";
 import type { TransactionStatus, WireLink } from "./wire-link.ts";
 
@@ -339,7 +339,9 @@ export class Relay implements FrameVisitor {
     parts.metrics.stages.upstream.observe(durationMs);
     this.#link.running--;
     this.#settle(run, command);
-    return error === null ? "pass" : this.#stop(error);
+    if (error !== null) return this.#stop(error);
+    const shown = tag === SHOWN.asked && run.statement.parsed?.setting?.kind === "show";
+    return shown ? encoded((writer) => encodeCommandComplete(writer, SHOWN.told)) : "pass";
   }
 
   #took(run: StatementRun): number {

@@ -20,9 +20,11 @@ export function rewriteSetting(parsed: ParsedStatement, link: WireLink): Uint8Ar
   }
   if (setting.name !== "client_min_messages" || link.enforcer === null) return null;
   // A setting of no meaning: it answers as the real one would, also in a transaction that is rolled back.
-  if (sets) return encoder.encode(`SET ${local}${STAND_IN} = ${literal(setting.value ?? "")}`);
-  const resets = setting.kind === "reset" || setting.kind === "setDefault";
-  return resets ? encoder.encode(`SET ${local}${STAND_IN} = ${literal(DEFAULT_LEVEL)}`) : null;
+  if (setting.kind === "show")
+    return encoder.encode(`SELECT pg_catalog.current_setting('${STAND_IN}') AS client_min_messages`);
+  if (sets) return encoder.encode(`SET ${local}${STAND_IN} = ${literal((setting.value ?? "").toLowerCase())}`);
+  if (setting.kind === "reset") return encoder.encode(`RESET ${STAND_IN}`);
+  return setting.kind === "setDefault" ? encoder.encode(`SET ${local}${STAND_IN} TO DEFAULT`) : null;
 }
 
 /** The level that a completed statement leaves; null: the one there was. */
@@ -34,9 +36,12 @@ export function clientLevel({ setting }: ParsedStatement): string | null {
   return setting.kind === "set" || setting.kind === "setLocal" ? (setting.value ?? DEFAULT_LEVEL).toLowerCase() : null;
 }
 
-const STAND_IN = "postern.client_min_messages";
+/** Its value when the session begins is a start-up key, so that RESET ALL finds it again. */
+export const STAND_IN = "postern.client_min_messages";
 /** The server's own default. */
-const DEFAULT_LEVEL = "notice";
+export const DEFAULT_LEVEL = "notice";
+/** What the server answers to the question that stands in for SHOW, and what SHOW would be answered with. */
+export const SHOWN = { asked: "SELECT 1", told: "SHOW" } as const;
 
 /** A string literal under standard_conforming_strings = on, which Postern never lets change. */
 function literal(text: string): string {

@@ -84,6 +84,11 @@ export class Metrics {
     "Trees of statements that were judged, by whether the same one had been read before.",
     ["result"],
   );
+  readonly upstreamPosture = this.#gauge(
+    "postern_upstream_posture_findings",
+    "What the last look at the privileges of an upstream role found, by severity.",
+    ["database", "role", "severity"],
+  );
   readonly policyMode = this.#gauge(
     "postern_policy_mode",
     "1 for the mode that the policy is in: none, enforce or shadow.",
