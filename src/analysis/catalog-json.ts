@@ -46,6 +46,7 @@ const Relation = z.strictObject({
   parents: Oids,
   columns: z.array(Column),
   partOf: Oid.exactOptional(),
+  ownedBy: Oid.exactOptional(),
   viewOf: Oids.exactOptional(),
 });
 

@@ -45,6 +45,8 @@ export interface CatalogRelation {
   readonly columns: readonly CatalogColumn[];
   /** Of an index or a TOAST table: the table that it belongs to. */
   readonly partOf?: number;
+  /** Of a sequence that belongs to a column (identity, serial, OWNED BY): the column's table. */
+  readonly ownedBy?: number;
   /** Of a view or materialized view: relations that pg_depend records for it. A hint: the tree says what is read. */
   readonly viewOf?: readonly number[];
 }
@@ -77,12 +79,13 @@ export interface CatalogFunction {
 }
 
 /**
- * What changes `bodyHash`: prosrc, probin, proconfig, prosqlbody, the language, SECURITY DEFINER, with it the owner; of an
- * aggregate its definition and the body hashes of its support functions. prosqlbody holds OIDs: such a function restored into
- * another database has another hash.
+ * What changes `bodyHash`: prosrc, probin, proconfig, prosqlbody, proargdefaults, the language with its transforms, SECURITY
+ * DEFINER, with it the owner, volatility, strictness, LEAKPROOF, the planner's support function; of an aggregate its definition
+ * and the body hashes of its support functions. prosqlbody and proargdefaults hold OIDs: such a function restored into another
+ * database may have another hash.
  */
 export const FUNCTION_HASH_COVERS =
-  "prosrc, probin, proconfig, prosqlbody, language, security definer, owner of a security definer, aggregate support";
+  "prosrc, probin, proconfig, prosqlbody, proargdefaults, language, transforms, security definer, owner of a security definer, volatility, strictness, leakproof, planner support, aggregate support";
 
 export interface CatalogOperator {
   readonly oid: number;

@@ -66,7 +66,7 @@ class OfflineWalk {
   result(command: TreeFacts["command"]): OfflineFacts {
     const sorted = (numbers: ReadonlySet<number>): readonly number[] => [...numbers].sort((a, b) => a - b);
     const facts = {
-      ...{ command, relations: this.#touches.all(), sequences: this.#touches.sequences() },
+      ...{ command, relations: this.#touches.all(), sequences: this.#touches.sequences(), defaultSequences: [] },
       ...{ functions: sorted(this.#functions), operators: sorted(this.#operators), types: sorted(this.#types) },
       ...{ rowSecurity: false, rules: false, locksRows: this.#locksRows },
       ...{ hasWhere: this.#condition.hasWhere, matchesAll: this.#condition.matchesAll },

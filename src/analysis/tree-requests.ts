@@ -44,10 +44,7 @@ export function treeRequests(facts: TreeFacts, catalog: Catalog, rules: Function
     requests.push(relationRequest(touch, relation, facts, catalog));
   }
   if (facts.locksRows) requests.push(...lockedRows(facts, catalog));
-  for (const oid of facts.sequences) {
-    const resource = tableResource(relationOf(oid, catalog), catalog);
-    requests.push({ action: "insert", resource });
-  }
+  requests.push(...foreignSequences(facts, catalog));
   const called = functionRequests(facts, catalog, rules);
   if (called instanceof GatewayError) return refused(called);
   return {
@@ -56,6 +53,26 @@ export function treeRequests(facts: TreeFacts, catalog: Catalog, rules: Function
     callsFunctions: called.length > 0,
     firesTriggers,
   };
+}
+
+/**
+ * Sequences that defaults take numbers from. One of a column that the statement writes to is part of the write, as that of an
+ * identity column is; any other serves others too, and the server asks for the privilege to update it.
+ */
+function foreignSequences(facts: TreeFacts, catalog: Catalog): readonly PolicyRequest[] {
+  const written = facts.relations.filter(({ action }) => action === "insert" || action === "update");
+  const own = new Set(written.flatMap(({ oid }) => withParents(oid, catalog)));
+  return facts.defaultSequences
+    .map((oid) => relationOf(oid, catalog))
+    .filter(({ ownedBy }) => ownedBy === undefined || !own.has(ownedBy))
+    .map((relation) => ({ action: "update", resource: tableResource(relation, catalog) }));
+}
+
+/** A partition or child takes over the default of its parent. */
+function withParents(oid: number, catalog: Catalog): readonly number[] {
+  const found = new Set([oid]);
+  for (const one of found) for (const parent of catalog.relation(one)?.parents ?? []) found.add(parent);
+  return [...found];
 }
 
 /** FOR UPDATE and its like: the server asks for the privilege to update (PostgreSQL 18 docs, sql-select, "The Locking Clause"). */
@@ -164,9 +181,7 @@ function functionRequests(
     const found = catalog.function(oid);
     if (found === undefined) throw new CatalogTooOld("function", oid);
     const { schema, name } = found;
-    // The default of a serial column: part of the INSERT, as the sequence of an identity column is.
-    const ofDefault = facts.command === "insert" && schema === "pg_catalog" && name === "nextval";
-    if (verdict.kind === "free" || ofDefault) continue;
+    if (verdict.kind === "free") continue;
     const signature = `${name}(${found.arguments})`;
     if (verdict.kind === "denied") return refusedFunction(`function ${schema}.${signature}`, verdict.why);
     requests.push({

@@ -49,6 +49,7 @@ class CatalogRows {
   readonly #parents = new Map<number, number[]>();
   readonly #viewOf = new Map<number, number[]>();
   readonly #partOf = new Map<number, number>();
+  readonly #ownedBy = new Map<number, number>();
   readonly #ownTriggers = new Map<number, Triggers>();
   /** Of `#ownTriggers` and `#parents`, when both have come. */
   #triggers: ReadonlyMap<number, Triggers> | undefined;
@@ -85,6 +86,7 @@ class CatalogRows {
       take(sql.VIEWS, (r) => push(this.#viewOf, r.number(), r.number())),
       take(sql.INDEXES, (r) => this.#partOf.set(r.number(), r.number())),
       take(sql.TOAST, (r) => this.#partOf.set(r.number(), r.number())),
+      take(sql.OWNED_SEQUENCES, (r) => this.#ownedBy.set(r.number(), r.number())),
       take(sql.COLUMNS, (r) => push(this.#columns, r.number(), columnOf(r))),
       take(sql.RELATIONS, (r) => this.#relation(r)),
       take(sql.FUNCTIONS, (r) => this.#function(r)),
@@ -133,6 +135,7 @@ class CatalogRows {
     this.#triggers ??= inheritTriggers(this.#ownTriggers, this.#parents);
     const oid = r.number();
     const [partOf, viewOf, triggers] = [this.#partOf.get(oid), this.#viewOf.get(oid), this.#triggers.get(oid)];
+    const ownedBy = this.#ownedBy.get(oid);
     this.#relations.push({
       oid,
       schema: this.#schemaName(r.number()),
@@ -146,6 +149,7 @@ class CatalogRows {
       parents: this.#parents.get(oid) ?? [],
       columns: this.#columns.get(oid) ?? [],
       ...(partOf === undefined ? {} : { partOf }),
+      ...(ownedBy === undefined ? {} : { ownedBy }),
       ...(viewOf === undefined ? {} : { viewOf }),
     });
   }

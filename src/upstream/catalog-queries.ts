@@ -56,8 +56,14 @@ const FINGERPRINT = WATCHED.map(
 const ROLE_NAMES = `(SELECT pg_catalog.bit_xor(pg_catalog.hashtextextended(rolname::pg_catalog.text, oid::pg_catalog.int8))
     FROM pg_catalog.pg_roles)`;
 
+/** ALTER SEQUENCE … OWNED BY writes here alone of what is watched. */
+const OWNERSHIP = `(SELECT pg_catalog.concat(pg_catalog.count(*), ':',
+      pg_catalog.bit_xor(pg_catalog.hashtextextended(pg_catalog.concat(objid, ' ', refobjid), 0)))
+    FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND deptype IN ('a', 'i')
+      AND refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND refobjsubid > 0)`;
+
 const EPOCH_TEXT = `pg_catalog.concat_ws('|', ${FINGERPRINT},
-    ${ROLE_NAMES})`;
+    ${OWNERSHIP}, ${ROLE_NAMES})`;
 
 /** A snapshot as pg_current_snapshot prints it: xmin, xmax, what runs between. */
 const SNAPSHOT = /^\d+:\d+:[\d,]*$/;
@@ -95,6 +101,12 @@ export const VIEWS = `SELECT DISTINCT r.ev_class, d.refobjid
 
 export const INDEXES = "SELECT indexrelid, indrelid FROM pg_catalog.pg_index";
 
+/** Sequences of columns: identity, serial, OWNED BY. */
+export const OWNED_SEQUENCES = `SELECT d.objid, d.refobjid
+  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid
+  WHERE c.relkind = 'S' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0`;
+
 export const COLUMNS = `SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.attgenerated, a.attidentity,
     a.atthasdef
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -105,14 +117,21 @@ export const TOAST = "SELECT reltoastrelid, oid FROM pg_catalog.pg_class WHERE r
 export const RELATIONS = `SELECT oid, relnamespace, relname, relkind, pg_catalog.pg_get_userbyid(relowner), relrowsecurity
   FROM pg_catalog.pg_class ORDER BY oid`;
 
-/** json_build_array keeps the parts apart: no text in one of them can pass for the next. */
+/**
+ * json_build_array keeps the parts apart: no text in one of them can pass for the next. Where a default stood in the text of
+ * CREATE FUNCTION makes no difference. Declared volatility, strictness and LEAKPROOF say when, how often and on which rows it
+ * runs; a support function may put something else in place of a call.
+ */
 export const FUNCTIONS = `SELECT p.oid, p.pronamespace, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
     p.proargtypes, pg_catalog.pg_get_function_result(p.oid), p.prokind, p.provolatile, l.lanname, p.prosecdef,
     p.proleakproof, pg_catalog.pg_get_userbyid(p.proowner), p.pronargdefaults > 0,
     p.proconfig IS NOT NULL,
     pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.json_build_array(p.prosrc, p.probin, p.proconfig,
       p.prosqlbody::pg_catalog.text, l.lanname, p.prosecdef,
-      CASE WHEN p.prosecdef THEN pg_catalog.pg_get_userbyid(p.proowner) END)::pg_catalog.text, 'UTF8')), 'hex')
+      CASE WHEN p.prosecdef THEN pg_catalog.pg_get_userbyid(p.proowner) END,
+      pg_catalog.regexp_replace(p.proargdefaults::pg_catalog.text, ':location -?[0-9]+', '', 'g'),
+      p.provolatile, p.proisstrict, p.proleakproof, p.prosupport::pg_catalog.text, p.protrftypes::pg_catalog.text,
+      p.provariadic <> 0)::pg_catalog.text, 'UTF8')), 'hex')
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang ORDER BY p.oid`;
 
 /** An aggregate's own prosrc says nothing: what it runs stands here. */

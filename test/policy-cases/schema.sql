@@ -28,6 +28,10 @@ CREATE INDEX orders_placed ON orders (placed_on);
 CREATE STATISTICS orders_stats ON customer_id, state FROM orders;
 COMMENT ON TABLE orders IS 'what was ordered';
 
+-- Numbers from a sequence that belongs to the column, and from one that belongs to another table's.
+CREATE TABLE receipts (id serial PRIMARY KEY, body text);
+CREATE TABLE parcels (id int DEFAULT nextval('receipts_id_seq'), body text);
+
 -- Partitions, of partitions too, and inheritance.
 CREATE TABLE events (id int, day date, what text) PARTITION BY RANGE (day);
 CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');

@@ -86,6 +86,10 @@ const CHANGES = [
   "CREATE VIEW shop.v AS SELECT 1 AS a",
   "CREATE OR REPLACE VIEW shop.v AS SELECT 2 AS a",
   "DROP VIEW shop.v",
+  "CREATE SEQUENCE shop.numbers",
+  "ALTER SEQUENCE shop.numbers OWNED BY shop.quiet.a",
+  "ALTER SEQUENCE shop.numbers OWNED BY NONE",
+  "DROP SEQUENCE shop.numbers",
   "ALTER TABLE shop.newer INHERIT shop.empty",
   "ALTER TABLE shop.newer NO INHERIT shop.empty",
   "DROP TABLE shop.newer",
@@ -202,6 +206,14 @@ describe.each(POSTGRES_VERSIONS)("the catalog of PostgreSQL %i, as an ordinary r
     expect(names(relation("sales_old").parents)).toEqual(["sales"]);
     expect(names(relation("sales_old_at_idx").parents)).toEqual(["sales_at"]);
     expect(names(catalog.children(relation("animals").oid))).toEqual(["cats"]);
+  });
+
+  it("has the tables that sequences of identity and serial columns belong to", () => {
+    const sequences = ["customers_id_seq", "customers_number_seq", "customers_other_seq"].map((name) => relation(name));
+
+    expect(sequences.map(({ ownedBy }) => ownedBy)).toEqual(Array(3).fill(relation("customers").oid));
+    expect(relation("customers").ownedBy).toBeUndefined();
+    expect(relation("orders_pkey").ownedBy).toBeUndefined();
   });
 
   it("has what views are made of, through views of views", () => {
@@ -322,6 +334,15 @@ describe.each(POSTGRES_VERSIONS)("the catalog of PostgreSQL %i, as an ordinary r
     it.each([
       ["CREATE OR REPLACE FUNCTION shop.f(a int, b int DEFAULT 1) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'", "f"],
       ["ALTER FUNCTION shop.f(int, int) SET search_path = shop", "f"],
+      ["CREATE OR REPLACE FUNCTION shop.f(a int, b int DEFAULT 2) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'", "f"],
+      [
+        "CREATE OR REPLACE FUNCTION shop.f(a int, b int DEFAULT shop.add(1, 1)) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'",
+        "f",
+      ],
+      ["ALTER FUNCTION shop.f(int, int) VOLATILE", "f"],
+      ["ALTER FUNCTION shop.f(int, int) STRICT", "f"],
+      ["ALTER FUNCTION shop.f(int, int) LEAKPROOF", "f"],
+      ["ALTER FUNCTION shop.f(int, int) SUPPORT generate_series_int4_support", "f"],
       ["ALTER FUNCTION shop.f(int, int) SECURITY DEFINER", "f"],
       ["ALTER FUNCTION shop.f(int, int) OWNER TO keeper", "f"], // of a SECURITY DEFINER: whose rights it runs with
       ["CREATE OR REPLACE FUNCTION shop.parsed(a int) RETURNS int LANGUAGE sql RETURN a + 2", "parsed"],
@@ -338,6 +359,18 @@ describe.each(POSTGRES_VERSIONS)("the catalog of PostgreSQL %i, as an ordinary r
       expect(after.functionsByName("shop", name)[0]?.oid).toBe(before?.oid);
       expect(after.functionsByName("shop", name)[0]?.bodyHash).not.toBe(before?.bodyHash);
       expect(fn("f", "text", after).bodyHash).toBe(fn("f", "text").bodyHash);
+    });
+
+    it("of where a default stands in the text of a function leaves its body hash", async () => {
+      const moved =
+        "CREATE OR REPLACE FUNCTION shop.moved(   a int DEFAULT (1)) RETURNS int LANGUAGE sql AS 'SELECT 1'";
+      await server.psql("CREATE FUNCTION shop.moved(a int DEFAULT 1) RETURNS int LANGUAGE sql AS 'SELECT 1'");
+      const before = (await watch.refresh()).functionsByName("shop", "moved")[0];
+
+      await server.psql(moved);
+      const after = (await watch.refresh()).functionsByName("shop", "moved")[0];
+
+      expect(after?.bodyHash).toBe(before?.bodyHash);
     });
 
     it("that was rolled back, or that is to rows only, leaves the very same catalog", async () => {

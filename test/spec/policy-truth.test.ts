@@ -75,7 +75,9 @@ describe.each(versions)("the table of statements beside PostgreSQL %i", (version
     if (requests !== null && each.requests !== null) {
       // Of a query inside another statement the server shows no more than the query.
       const ofQueries = each.requests.filter((request) => /^(select|insert|update|delete|call) /.test(request));
-      expect(requests).toEqual(ofQueries.filter((request) => !request.includes(":shop.pg_catalog.")));
+      // Nor does it show the permission for a sequence, which nextval() itself asks for.
+      const ofRows = ofQueries.filter((request) => !/^update \S+_seq$/.test(request));
+      expect(requests).toEqual(ofRows.filter((request) => !request.includes(":shop.pg_catalog.")));
     }
   });
 });

@@ -149,6 +149,5 @@ function requestsOf(tree: string, name: (oid: string) => string | undefined): st
     for (const [bit, action] of PERMISSIONS) if ((Number(bits) & bit) !== 0) add(action, oid);
   }
   for (const [, oid = ""] of flat.matchAll(/:(?:funcid|aggfnoid|winfnoid|opfuncid) (\d+)/g)) add("call", oid);
-  for (const [, oid = ""] of flat.matchAll(/:seqid (\d+)/g)) add("insert", oid);
   return requests;
 }

@@ -177,6 +177,17 @@ export const TREE_CASES: readonly TreeCase[] = [
   ["INSERT INTO c (id, name) VALUES (1, 'a')", "insert; insert c(id name)"],
   ["INSERT INTO c VALUES (1, 'a')", "insert; insert c(id name)"],
   ["INSERT INTO log VALUES (1, 'a'), (2, 'b') RETURNING what", "insert; insert log(id what), select log(what)"],
+  ["INSERT INTO numbered (note) VALUES ('a'), ('b')", "insert; insert numbered(note); default sequences o_id_seq"],
+  [
+    "UPDATE numbered SET id = DEFAULT WHERE note = 'a'",
+    "update; select numbered(note), update numbered(id); default sequences o_id_seq",
+  ],
+  [
+    "MERGE INTO numbered n USING log ON log.id = n.id WHEN NOT MATCHED THEN INSERT (note) VALUES (log.what)",
+    "merge; insert numbered(note), select log(id what), select numbered(id); default sequences o_id_seq",
+  ],
+  ["INSERT INTO numbered (note, id) VALUES ('a', nextval('o_id_seq'))", "insert; insert numbered(id note)"],
+  ["INSERT INTO log (id) SELECT id FROM numbering", "insert; insert log(id), select numbering(id)"],
   ["INSERT INTO o DEFAULT VALUES", "insert; insert o(); sequences o_id_seq"],
   [
     "INSERT INTO o (c_id, d) SELECT id, name FROM c",

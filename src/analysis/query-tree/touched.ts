@@ -7,6 +7,7 @@ import { expressionType } from "./expression-type.ts";
 import { columnKey, ENTRY, type Entry, type Level, openLevel, type Permissions } from "./level.ts";
 import type { OidKind } from "./node-shape.ts";
 import {
+  bytesOf,
   childOf,
   forEachChild,
   isTrue,
@@ -41,6 +42,7 @@ class Visitor {
     type: new Set(),
     sequence: new Set(),
   };
+  readonly #defaultSequences = new Set<number>();
   readonly #levels: Level[] = [];
   #rowSecurity = false;
   #locksRows = false;
@@ -58,6 +60,7 @@ class Visitor {
       operators: ascending(this.#oids.operator),
       types: ascending(this.#oids.type),
       sequences: ascending(this.#oids.sequence),
+      defaultSequences: ascending(this.#defaultSequences),
       rowSecurity: this.#rowSecurity,
       locksRows: this.#locksRows,
     };
@@ -91,6 +94,11 @@ class Visitor {
   }
 
   #visit(node: QueryNode, level: Level): void {
+    const sequence = sequenceOfDefault(node, level);
+    if (sequence !== null) {
+      this.#defaultSequences.add(sequence);
+      return;
+    }
     this.#collect(node);
     switch (node.name) {
       case "QUERY":
@@ -182,6 +190,24 @@ class Visitor {
     const all = argument === null ? nodesOf(node, field) : [argument];
     for (const one of all) this.#oid("type", expressionType(one));
   }
+}
+
+/** pg_catalog.nextval(regclass), and the type regclass (pg_proc.dat, pg_type.dat). */
+const NEXTVAL = 1574;
+const REGCLASS = 2205;
+const FILLS_IN_DEFAULTS: readonly number[] = [COMMAND.insert, COMMAND.update, COMMAND.merge];
+
+/**
+ * `nextval('s')` of a column's default: it has no place in the statement's text, and stands where the columns are written.
+ * Null: it is not that, or which sequence it takes is known only when it runs.
+ */
+function sequenceOfDefault(node: QueryNode, { query }: Level): number | null {
+  if (node.name !== "FUNCEXPR" || numberOf(node, "funcid") !== NEXTVAL || numberOf(node, "location") >= 0) return null;
+  if (!FILLS_IN_DEFAULTS.includes(numberOf(query, "commandType"))) return null;
+  const [sequence] = nodesOf(node, "args");
+  if (sequence?.name !== "CONST" || numberOf(sequence, "consttype") !== REGCLASS) return null;
+  const bytes = bytesOf(sequence, "constvalue");
+  return bytes === null || bytes.length < 4 ? null : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
 
 /** The row that the rewriter hands to INSTEAD OF triggers: nothing of it comes back. The statement's own have a place in its text. */

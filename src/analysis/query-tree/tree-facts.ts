@@ -28,6 +28,8 @@ export interface TreeFacts {
   readonly types: readonly number[];
   /** Of identity columns. */
   readonly sequences: readonly number[];
+  /** Those whose nextval() a column's default calls in INSERT, UPDATE or MERGE; that call is not among `functions`. */
+  readonly defaultSequences: readonly number[];
   /** Row-level security has added conditions. */
   readonly rowSecurity: boolean;
   /** Rewrite rules have added or replaced queries. */
