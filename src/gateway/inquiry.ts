@@ -7,7 +7,14 @@ import { randomBytes } from "node:crypto";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
-import { Evidence, type Portal, type PreparedStatement, type StatementRun } from "../statement/statement.ts";
+import {
+  Evidence,
+  type Portal,
+  type PreparedStatement,
+  pieceAt,
+  type StatementRun,
+  type WholeText,
+} from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
 import { encodeClose, encodeDescribe, encodeParse } from "../wire/extended.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
@@ -70,11 +77,13 @@ export class Inquiry {
     const inside = parsed?.inner;
     if (this.#link.enforcer === null || inside === undefined || inside.by === "prepare" || text === null) return null;
     if (this.#inner !== null) return this.#inner;
-    const query = text.subarray(inside.startByte, inside.endByte);
-    const before = new TextDecoder().decode(text.subarray(0, inside.startByte)).length;
+    const { bytes, origin } = text;
+    const query = bytes.subarray(inside.startByte, inside.endByte);
+    const before = [...new TextDecoder().decode(bytes.subarray(0, inside.startByte))].length;
+    const piece = pieceAt(before, origin);
     const { expectations } = this.#link;
     expectations.push(EXPECT.hiddenClose);
-    expectations.push(new Expectation("parse", true, null, null, null, 0, before, evidence));
+    expectations.push(new Expectation("parse", true, null, null, null, 0, piece, evidence));
     expectations.push(EXPECT.hiddenClose);
     this.#send(
       encoded((writer) => {
@@ -163,7 +172,9 @@ export class Inquiry {
     if (!this.#described) {
       this.#described = true;
       const { expectations } = this.#link;
-      expectations.push(new Expectation("describeStatement", true, null, null, null, 0, 0, target.evidence));
+      expectations.push(
+        new Expectation("describeStatement", true, null, null, null, 0, target.origin, target.evidence),
+      );
       this.#send(encoded((writer) => encodeDescribe(writer, { kind: "statement", name })));
       this.#link.batchOpen = true;
       this.#flushed = false;
@@ -188,7 +199,7 @@ export class Inquiry {
     // In a batch of its own where it can be: VACUUM and its like do not run behind anything in theirs.
     const alone = link.status === "I" && !link.batchOpen && expectations.length === 0 && !this.namesChanging;
     for (const expectation of EXPECT.hiddenQueryHead) expectations.push(expectation);
-    expectations.push(new Expectation("execute", true, null, null, null, 0, 0, path.answered, path.rows));
+    expectations.push(new Expectation("execute", true, null, null, null, 0, null, path.answered, path.rows));
     for (const expectation of EXPECT.hiddenQueryTail) expectations.push(expectation);
     this.#send(SEARCH_PATH);
     this.#flushed = false;
@@ -209,8 +220,8 @@ export class Inquiry {
 }
 
 /** The text that the query inside a statement is cut out of; null where there is none, to hold no copy. */
-export function textInside(parsed: ParsedStatement | null, text: Uint8Array): Uint8Array | null {
-  return parsed?.inner === undefined ? null : text.slice();
+export function textInside(parsed: ParsedStatement | null, bytes: Uint8Array): WholeText | null {
+  return parsed?.inner === undefined ? null : { bytes: bytes.slice(), origin: null };
 }
 
 function hasBareNames({ targets }: ParsedStatement): boolean {

@@ -19,8 +19,6 @@ export interface Permitted {
   readonly behind: StatementRecord | null;
   /** It may change data: its intent is on disk before it is forwarded. */
   readonly durable: boolean;
-  /** What is added to the position of an error in it, in characters. */
-  readonly positionShift: number;
   readonly ruling: Ruling;
   /** Of its portal; absent where it has none that is read again. */
   readonly delivered?: Delivered;
@@ -36,7 +34,7 @@ export class Intents {
   }
 
   /** It runs as soon as its intent is on record. */
-  permit({ statement, parameters, behind, durable, positionShift, ruling, delivered }: Permitted): StatementRun {
+  permit({ statement, parameters, behind, durable, ruling, delivered }: Permitted): StatementRun {
     const { journal, clock, metrics, statementLimits } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
@@ -45,7 +43,7 @@ export class Intents {
     this.#link.enforcer?.ran(statementClass, statement.parsed?.settingWrites !== undefined);
     const startedMs = clock.monotonicMs();
     const run = new StatementRun(
-      ...([statement, sessionSeq, journal.statements, durable, startedMs, positionShift, ruling.inside] as const),
+      ...([statement, sessionSeq, journal.statements, durable, startedMs, ruling.inside] as const),
       statementLimits.ofRun(ruling.maxRows, delivered ?? new Delivered()),
     );
     this.#link.ran(run);
@@ -79,7 +77,7 @@ export class Intents {
     const { salt } = this.#link.parts.journal.facts;
     const record = { commitment: commitment(salt, "sql", text), fingerprint: UNREAD };
     this.refuse(
-      { name: "", parsed: null, record, evidence: null, text: null, parsedIn: { batch: 0, after: 0 } },
+      { name: "", parsed: null, record, evidence: null, text: null, origin: null, parsedIn: { batch: 0, after: 0 } },
       null,
       error,
     );

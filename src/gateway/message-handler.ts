@@ -212,13 +212,13 @@ export class MessageHandler {
     if (wide !== null) return this.#refuseText(query, wide);
     const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
     const parsedIn = { batch: link.batch, after: link.executions };
-    const statement = { name, parsed, record, evidence, text: textInside(parsed, query), parsedIn };
+    const statement = { name, parsed, record, evidence, text: textInside(parsed, query), origin: null, parsedIn };
     // A utility statement is judged before the server sees its text, which it may write to its log with what stands in it.
     const ruling = evidence === null ? this.#inquiry.byGrammar(statement, null) : UNJUDGED;
     if (ruling === null) return "wait";
     if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
     const change = link.names.setStatement(statement, link.batch);
-    link.expectations.push(new Expectation("parse", false, null, [change], null, 0, 0, evidence));
+    link.expectations.push(new Expectation("parse", false, null, [change], null, 0, null, evidence));
     const rewritten = parsed === null ? null : rewriteSetting(parsed, link);
     if (rewritten === null) return "forward";
     this.#out.push(encoded((writer) => encodeParse(writer, { statement: name, query: rewritten, parameterTypes })));
@@ -300,7 +300,9 @@ export class MessageHandler {
       { ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
       link.batch,
     );
-    link.expectations.push(new Expectation("bind", false, null, [change], null, 0, 0, statement.evidence));
+    link.expectations.push(
+      new Expectation("bind", false, null, [change], null, 0, statement.origin, statement.evidence),
+    );
     return "forward";
   }
 
@@ -329,7 +331,7 @@ export class MessageHandler {
       const shows = evidence !== null;
       link.expectations.push(
         shows
-          ? new Expectation("describeStatement", false, null, null, null, 0, 0, evidence)
+          ? new Expectation("describeStatement", false, null, null, null, 0, statement.origin, evidence)
           : EXPECT.describeStatement,
       );
     } else {
@@ -366,7 +368,6 @@ export class MessageHandler {
       parameters: portal.parameters ?? behind?.parameters ?? null,
       behind: behind?.record ?? null,
       durable,
-      positionShift: 0,
       ruling,
       delivered: portal.delivered,
     });
@@ -375,7 +376,7 @@ export class MessageHandler {
     const shown = statement.parsed.prepared?.kind === "prepare" ? innerFor(statement) : null;
     const inner = shown ?? portal.inner;
     const changes = applyEffects(link, statement, inner);
-    link.expectations.push(new Expectation("execute", false, run, changes, null, 0, 0, shown));
+    link.expectations.push(new Expectation("execute", false, run, changes, null, 0, null, shown));
     if (run.inside === "judge") {
       this.#out.push(message, FLUSH);
       link.batchOpen = true;

@@ -526,9 +526,9 @@ export class Relay implements FrameVisitor {
 
   #errorToClient(failed: Expectation, report: Report): Verdict {
     if (failed.error !== null) return errorResponse(failed.error);
-    const shift = failed.run?.positionShift ?? failed.shift;
-    if (shift === 0 || report.position === undefined) return "pass";
-    const position = String(Number(report.position) + shift);
+    const origin = failed.run?.statement.origin ?? failed.origin;
+    if (origin === null || report.position === undefined) return "pass";
+    const position = String(origin.toClient(Number(report.position)));
     return encoded((writer) => encodeErrorResponse(writer, { ...report, position }));
   }
 }

@@ -7,7 +7,7 @@
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import type { Evidence, PreparedStatement, StatementRun } from "../statement/statement.ts";
+import { type Evidence, type PreparedStatement, pieceAt, type StatementRun } from "../statement/statement.ts";
 import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
 import type { Ruling } from "./enforcement.ts";
 import { type Inquiry, textInside } from "./inquiry.ts";
@@ -103,7 +103,8 @@ export class SimpleQuery {
       const record = read.records[i] ?? { commitment: "", fingerprint: "" };
       const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
       const parsedIn = { batch: link.batch, after: link.executions };
-      const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query), parsedIn };
+      const origin = pieceAt(parsed.startCharacter);
+      const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query), origin, parsedIn };
       const settled = namesSettled(link, statement);
       const wide = link.enforcer === null ? null : judgeWidth(parsed);
       const refusal = overRate ?? (settled ? (wide ?? judge(parsed, link.names)) : null);
@@ -210,7 +211,6 @@ export class SimpleQuery {
     const link = this.#link;
     const { parsed } = statement;
     if (parsed === null) return;
-    const shift = parsed.startCharacter;
     const { query } = pending;
     const text = rewriteSetting(parsed, link) ?? query.subarray(parsed.startByte, parsed.endByte);
     if (link.settingsDoubtful && !isReadAlike(text)) {
@@ -218,7 +218,7 @@ export class SimpleQuery {
       this.#send(SETTLE_SETTINGS);
     }
     pending.asked = inner === null ? null : this.#inquiry.inner(statement, inner);
-    link.expectations.push(new Expectation("parse", true, null, null, null, 0, shift, statement.evidence));
+    link.expectations.push(new Expectation("parse", true, null, null, null, 0, statement.origin, statement.evidence));
     this.#send(simpleParse(text));
     link.batchOpen = true;
     pending.stage = "parsed";
@@ -226,10 +226,10 @@ export class SimpleQuery {
 
   #bind(pending: Pending, { statement, binary }: Planned): void {
     const { expectations } = this.#link;
-    const shift = statement.parsed?.startCharacter ?? 0;
-    expectations.push(new Expectation("bind", true, null, null, null, 0, shift, statement.evidence));
-    if (shift === 0) expectations.push(EXPECT.hiddenDescribePortal);
-    else expectations.push(new Expectation("describePortal", true, null, null, null, 0, shift));
+    const { origin } = statement;
+    expectations.push(new Expectation("bind", true, null, null, null, 0, origin, statement.evidence));
+    if (origin === null) expectations.push(EXPECT.hiddenDescribePortal);
+    else expectations.push(new Expectation("describePortal", true, null, null, null, 0, origin));
     this.#send(simpleBind(binary));
     this.#inquiry.sentMore();
     pending.stage = "bound";
@@ -244,12 +244,11 @@ export class SimpleQuery {
       parameters: behind?.parameters ?? null,
       behind: behind?.record ?? null,
       durable,
-      positionShift: parsed?.startCharacter ?? 0,
       ruling,
     });
     this.#inquiry.letGo(run, ruling);
     const shown = parsed?.prepared?.kind === "prepare" ? planned.inner : null;
-    link.expectations.push(new Expectation("execute", false, run, changes, null, 0, 0, shown));
+    link.expectations.push(new Expectation("execute", false, run, changes, null, 0, null, shown));
     this.#inquiry.settled();
     if (parsed?.class === "copyIn") return this.#copy(pending, run);
     const last = pending.next === pending.plan.length - 1;

@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import type { NameChange } from "./namespace.ts";
-import type { Evidence, StatementRun } from "./statement.ts";
+import type { Evidence, Origin, StatementRun } from "./statement.ts";
 
 export type ExpectationKind =
   | "parse"
@@ -30,8 +30,8 @@ export class Expectation {
   readonly error: GatewayError | null;
   /** For `sync`: the batch that it ends. */
   readonly batch: number;
-  /** For messages of our own making: what to add to the position of an error, in characters. */
-  readonly shift: number;
+  /** Of a text that is not the client's as it came. A run's statement has its own. */
+  readonly origin: Origin | null;
   /** What a tree that comes with the answer is evidence of. */
   readonly evidence: Evidence | null;
   /** Takes the rows of a statement of our own. */
@@ -44,7 +44,7 @@ export class Expectation {
     changes: readonly NameChange[] | null,
     error: GatewayError | null,
     batch: number,
-    shift = 0,
+    origin: Origin | null = null,
     evidence: Evidence | null = null,
     capture: Uint8Array[] | null = null,
   ) {
@@ -54,7 +54,7 @@ export class Expectation {
     this.changes = changes;
     this.error = error;
     this.batch = batch;
-    this.shift = shift;
+    this.origin = origin;
     this.evidence = evidence;
     this.capture = capture;
   }

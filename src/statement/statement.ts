@@ -31,6 +31,24 @@ export interface EarlyRuling {
   readonly requests: string;
 }
 
+/** Where a text that went upstream stands in what the client sent. */
+export interface Origin {
+  /** @param position of an error, 1-based, in characters, in what went upstream. @returns that in what the client sent. */
+  toClient(position: number): number;
+}
+
+/** The text that a statement's bytes are counted in: all of what the client sent, perhaps with something put in place. */
+export interface WholeText {
+  readonly bytes: Uint8Array;
+  readonly origin: Origin | null;
+}
+
+/** Of a text that is a piece of another. @param characters before it. @param whole that other's; null: the client sent it. */
+export function pieceAt(characters: number, whole: Origin | null = null): Origin | null {
+  if (whole !== null) return { toClient: (position) => whole.toClient(position + characters) };
+  return characters === 0 ? null : { toClient: (position) => position + characters };
+}
+
 /** A prepared statement, by Parse or by SQL PREPARE. `parsed` is null for the empty statement. */
 export interface PreparedStatement {
   readonly name: string;
@@ -39,8 +57,10 @@ export interface PreparedStatement {
   readonly evidence: Evidence | null;
   /** Batch that it was parsed in, and how many statements the session had run by then. */
   readonly parsedIn: { readonly batch: number; readonly after: number };
-  /** The whole text that it stands in, which what it carries inside is cut out of; null where nothing is. */
-  readonly text: Uint8Array | null;
+  /** What it carries inside is cut out of this; null where nothing is. */
+  readonly text: WholeText | null;
+  /** Null: it went upstream just as it came. */
+  readonly origin: Origin | null;
   /** What the log says of its text: commitment and fingerprint, ready to be written. */
   readonly record: StatementRecord;
 }
@@ -92,8 +112,6 @@ export class StatementRun {
   readonly durable: boolean;
   /** By Clock.monotonicMs. */
   readonly startedMs: number;
-  /** Where its text starts in the string that held it, in characters: added to the position of an error. */
-  readonly positionShift: number;
   /** SQL that may run inside it: none, the owner's own, or such as is judged tree by tree. */
   readonly inside: "none" | "owner" | "judge";
   /** Rows and bytes that its portal may deliver; Infinity: as many as there are. */
@@ -116,7 +134,6 @@ export class StatementRun {
     ordinal: number,
     durable: boolean,
     startedMs: number,
-    positionShift: number,
     inside: StatementRun["inside"],
     limits: Pick<StatementRun, "maxRows" | "maxBytes" | "delivered">,
   ) {
@@ -125,7 +142,6 @@ export class StatementRun {
     this.ordinal = ordinal;
     this.durable = durable;
     this.startedMs = startedMs;
-    this.positionShift = positionShift;
     this.inside = inside;
     this.maxRows = limits.maxRows;
     this.maxBytes = limits.maxBytes;
