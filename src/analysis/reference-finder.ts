@@ -227,7 +227,8 @@ class Finder implements Found {
     const name = aliasIn(fields, "alias")?.name ?? defaultName(node, fields);
     // A sub-select may go without a name since 16.
     if (name !== undefined) this.#entry(scope.level, name, null);
-    this.#push(fields, scope);
+    const apart = node === "RangeSubselect" && !flag(fields, "lateral");
+    this.#push(fields, apart ? { names: scope.names, level: scope.level?.parent ?? null } : scope);
   }
 
   #sample(fields: Node, scope: Scope): void {

@@ -15,6 +15,8 @@ export interface Edit extends Span {
   /** A part of the client's text that stands behind the span, and goes between `before` and `after`, with its own edits. */
   readonly moved: Span | null;
   readonly after: string;
+  /** What is cut is the beginning of a name that goes on behind it. */
+  readonly isPrefix: boolean;
 }
 
 /** A relation that is replaced, or not. */
@@ -60,7 +62,9 @@ function relationEdits(
   const select = reference.place === "table" ? "SELECT * FROM " : "";
   const alias = reference.alias === null ? ` AS ${nameOf(text, reference)}` : "";
   if (sampled === null) {
-    return [{ startByte, endByte, before: `${select}${replacement.text}${alias}`, moved: null, after: "" }];
+    return [
+      { startByte, endByte, before: `${select}${replacement.text}${alias}`, moved: null, after: "", isPrefix: false },
+    ];
   }
   const at = sampleByte(replacement.text);
   if (at === null) throw refusal(text, reference, "sample");
@@ -68,8 +72,8 @@ function relationEdits(
   const rest = replacement.text.slice(at);
   const after = rest === ")" ? rest : ` ${rest}`;
   return [
-    { startByte, endByte, before, moved: sampled, after: `${after}${alias}` },
-    { ...sampled, before: "", moved: null, after: "" },
+    { startByte, endByte, before, moved: sampled, after: `${after}${alias}`, isPrefix: false },
+    { ...sampled, before: "", moved: null, after: "", isPrefix: false },
   ];
 }
 
@@ -121,7 +125,7 @@ function isOf({ reference: { name }, replacement }: Choice, { parts }: ColumnRef
 function cut(text: Uint8Array, { startByte, endByte }: ColumnReference): Edit {
   // `SELECT"s".t.a` must not become `SELECTt.a`.
   const before = SEPARATES.has(text[startByte - 1] ?? 0) ? "" : " ";
-  return { startByte, endByte, before, moved: null, after: "" };
+  return { startByte, endByte, before, moved: null, after: "", isPrefix: true };
 }
 
 const SEPARATES: ReadonlySet<number> = new Set(Buffer.from(" \t\r\n\f(,[=<>"));

@@ -12,6 +12,8 @@ interface Piece {
   readonly clientByte: number;
   /** copied: as sent, in its place. moved: as sent, elsewhere. made: stands for what the client sent. */
   readonly kind: "copied" | "moved" | "made";
+  /** Where what its first byte belongs to begins in the client's text: before it, where qualifiers were cut off. */
+  readonly opensAt: number;
 }
 
 export class SplicedText {
@@ -31,9 +33,10 @@ export class SplicedText {
 
   #copy({ startByte, endByte }: Span, edits: readonly Edit[], kind: "copied" | "moved"): void {
     let at = startByte;
+    let opensAt = at;
     for (const edit of edits) {
       if (edit.startByte < at || edit.endByte > endByte) continue;
-      this.#add(this.#source.subarray(at, edit.startByte), at, kind);
+      this.#add(this.#source.subarray(at, edit.startByte), at, kind, opensAt);
       this.#make(edit.before, edit.startByte);
       // It begins with a token of its own: what is within it begins later.
       const { moved } = edit;
@@ -41,17 +44,18 @@ export class SplicedText {
       if (moved !== null) this.#copy(moved, inner, "moved");
       this.#make(edit.after, edit.startByte);
       at = edit.endByte;
+      opensAt = edit.isPrefix ? edit.startByte : at;
     }
     // Also where it is empty: ofClient finds the end by it.
-    this.#add(this.#source.subarray(at, endByte), at, kind);
+    this.#add(this.#source.subarray(at, endByte), at, kind, opensAt);
   }
 
   #make(text: string, clientByte: number): void {
-    if (text !== "") this.#add(Buffer.from(text), clientByte, "made");
+    if (text !== "") this.#add(Buffer.from(text), clientByte, "made", clientByte);
   }
 
-  #add(bytes: Uint8Array, clientByte: number, kind: Piece["kind"]): void {
-    this.#pieces.push({ bytes, at: this.#length, clientByte, kind });
+  #add(bytes: Uint8Array, clientByte: number, kind: Piece["kind"], opensAt: number): void {
+    this.#pieces.push({ bytes, at: this.#length, clientByte, kind, opensAt });
     this.#length += bytes.length;
   }
 
@@ -60,8 +64,8 @@ export class SplicedText {
     const byte = byteOfCharacter(this.bytes(), position - 1);
     const piece = this.#pieces.findLast(({ at, bytes }) => at <= byte && bytes.length > 0);
     if (byte >= this.#length || piece === undefined) return charactersBefore(this.#source, this.#source.length) + 1;
-    const clientByte = piece.clientByte + (piece.kind === "made" ? 0 : byte - piece.at);
-    return charactersBefore(this.#source, clientByte) + 1;
+    const offset = piece.kind === "made" ? 0 : byte - piece.at;
+    return charactersBefore(this.#source, offset === 0 ? piece.opensAt : piece.clientByte + offset) + 1;
   }
 
   /** @param byte of the client's text. Within what was replaced: where that begins. */

@@ -307,6 +307,7 @@ const COLUMN_FORMS = [
     "SELECT 1 FROM s.t WHERE EXISTS (SELECT 1 FROM t WHERE s.t.a = 1)",
     'SELECT 1 FROM [t] AS "t" WHERE EXISTS (SELECT 1 FROM [t] AS t WHERE t.a = 1)',
   ],
+  ["SELECT 1 FROM (SELECT s.t.a FROM s.t) AS t", 'SELECT 1 FROM (SELECT t.a FROM [t] AS "t") AS t'],
   ["UPDATE s.t SET a = s.t.b WHERE s.t.c", "UPDATE s.t SET a = s.t.b WHERE s.t.c"],
   ["INSERT INTO other.t SELECT s.t.a FROM s.t", 'INSERT INTO other.t SELECT t.a FROM [t] AS "t"'],
   [
@@ -378,6 +379,7 @@ const REFUSED = [
   ["SELECT row_to_json(x.*) FROM t AS x (a)", "used as a whole", 30],
   ["SELECT s.t.a FROM s.t, w AS t", "named by its schema", 8],
   ["SELECT s.t.a FROM s.t WHERE EXISTS (SELECT s.t.a FROM other.t)", "named by its schema", 44],
+  ["SELECT 1 FROM s.t, LATERAL (SELECT s.t.a) AS t", "named by its schema", 36],
   ["SELECT (WITH t AS (SELECT 1) SELECT s.t.a FROM t) FROM s.t", "named by its schema", 37],
   ["SELECT 'é', s.t.a FROM s.t, generate_series(1, 2) t", "named by its schema", 13],
   ["SELECT db.s.t.a FROM s.t", "named by its schema", 8],
@@ -430,7 +432,6 @@ describe("a place in a spliced text", () => {
   it.each([
     "SELECT",
     "'é'",
-    "t.a",
     "/* é */",
     "FROM",
     "WHERE é.x",
@@ -438,6 +439,11 @@ describe("a place in a spliced text", () => {
     "99",
   ])("is that of the same token in the text as sent: %s", (part) => {
     expect(result().toClient(at(decode(result().text), part))).toBe(at(text, part));
+  });
+
+  it("is where the whole name begins, of a column that lost its schema", () => {
+    expect(result().toClient(at(decode(result().text), "t.a"))).toBe(at(text, "s.t.a"));
+    expect(result().toClient(at(decode(result().text), ".a /*"))).toBe(at(text, ".a /*"));
   });
 
   it("is that of the relation's name where it is in the sub-select", () => {
