@@ -89,9 +89,57 @@ function of(findings: readonly Finding[], check: string, target?: string): Findi
   return findings.find((finding) => finding.check === check && (target === undefined || finding.target === target));
 }
 
+/** A folder with one policy, and functions.yaml where there are listings. */
+function policyFolder(name: string, listings?: string, text = "permit (principal, action, resource);"): string {
+  const folder = join(cli.folder, name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "all.cedar"), text);
+  if (listings !== undefined) writeFileSync(join(folder, "functions.yaml"), listings);
+  return folder;
+}
+
+describe("postern doctor on a policy", () => {
+  it("warns where there is none, and where it is not enforced", async () => {
+    const without = await examine(["quiet"]);
+    const shadow = await examine(["quiet"], { policy: policyFolder("shadow"), policyMode: "shadow" });
+
+    expect(of(without.findings, "policy.mode")).toMatchObject({
+      state: "warn",
+      message: expect.stringContaining("none"),
+    });
+    expect(of(shadow.findings, "policy.mode")).toMatchObject({
+      state: "warn",
+      message: expect.stringContaining("shadow"),
+      mend: expect.stringContaining("policyMode: enforce"),
+    });
+  });
+
+  it("says what is wrong with one that cannot be used", async () => {
+    const { status, findings } = await examine(["quiet"], { policy: policyFolder("broken", undefined, "permit (") });
+
+    expect(of(findings, "policy.mode")).toMatchObject({
+      state: "fail",
+      message: expect.stringContaining("all.cedar:1"),
+    });
+    expect(status).toBe(1);
+  });
+
+  it("names the listings that open nothing", async () => {
+    const none = "0".repeat(64);
+    const listings = `functions: [{ signature: "pg_catalog.lo_import(text)", bodyHash: "${none}" }, { signature: "public.gone()", bodyHash: "${none}" }]`;
+    const { findings } = await examine(["quiet"], { policy: policyFolder("listings", listings) });
+
+    const told = findings.filter(({ check }) => check === "policy.listings");
+    expect(told.map(({ state, target }) => `${state} ${target}`)).toEqual(["warn shop", "warn shop"]);
+    expect(told.map(({ message }) => message).join("\n")).toMatch(
+      /lo_import\(text\) in vain.*\n.*gone\(\) in vain: the database has no such function/,
+    );
+  });
+});
+
 describe("postern doctor on an installation that is in order", () => {
   it("says ok of each part and ends with status 0", async () => {
-    const { status, findings } = await examine(["quiet"]);
+    const { status, findings } = await examine(["quiet"], { policy: policyFolder("in-order") });
 
     expect(findings.map(({ check, state }) => `${state} ${check}`)).toEqual([
       "ok config",
@@ -109,6 +157,7 @@ describe("postern doctor on an installation that is in order", () => {
       "ok upstream.log",
       "ok upstream.statement-log",
       "warn upstream.way-around",
+      "ok policy.mode",
       "ok store.reach",
       "ok data.folder",
       "ok disk",

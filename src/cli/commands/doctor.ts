@@ -18,7 +18,7 @@ export function addDoctor(program: Command, context: CliContext, exit: (status: 
     .command("doctor")
     .summary("find what keeps the gateway from working")
     .description(
-      "Looks at configuration, certificates, issuers, clock, upstreams, control store, data folder, disk and audit log, says ok, warn " +
+      "Looks at configuration, certificates, issuers, clock, upstreams, policy, control store, data folder, disk and audit log, says ok, warn " +
         "or fail of each, and what mends it. Changes nothing. Exit status 1 if anything fails.",
     )
     .addOption(configOption(context.env))

@@ -7,10 +7,19 @@ import { type Check, type DoctorFinding, type DoctorInput, fail, ok, reasonOf, w
 import { checkIssuers } from "./issuers.ts";
 import { checkListener } from "./listener.ts";
 import { checkLog } from "./log.ts";
+import { checkPolicy } from "./policy.ts";
 import { checkStore } from "./store.ts";
 import { checkUpstreams } from "./upstream.ts";
 
-const CHECKS: readonly Check[] = [checkListener, checkIssuers, checkUpstreams, checkStore, checkData, checkLog];
+const CHECKS: readonly Check[] = [
+  checkListener,
+  checkIssuers,
+  checkUpstreams,
+  checkPolicy,
+  checkStore,
+  checkData,
+  checkLog,
+];
 
 /** Findings as they come, each check's together. A configuration with mistakes ends it: nothing else could be looked at. */
 export async function* examine(configPath: string, context: CliContext): AsyncGenerator<DoctorFinding> {
