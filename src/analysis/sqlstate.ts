@@ -15,7 +15,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
     "22023",
   ],
   [
-    / not (yet )?(implemented|supported|possible)| (is|are) only supported | cannot be (changed$|marked |altered to be )|^aggregates cannot have output arguments|^CREATE SCHEMA IF NOT EXISTS cannot include/,
+    / not (yet )?(implemented|supported|possible)|^only string constants are supported| (is|are) only supported | cannot be (changed$|marked |altered to be )|^aggregates cannot have output arguments|^CREATE SCHEMA IF NOT EXISTS cannot include/,
     "0A000",
   ],
 ];
