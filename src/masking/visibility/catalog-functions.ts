@@ -6,8 +6,19 @@
  * whose it is.
  */
 
-/** What an OID or a name is to name. `other`: what the catalog snapshot does not list, such as a constraint. */
-export type ObjectKind = "relation" | "function" | "type" | "schema" | "other";
+/** What the catalog snapshot does not list: their visible OIDs are learned, by the name of the catalog that has them. */
+export type LearnedKind = "pg_constraint" | "pg_trigger" | "pg_rewrite" | "pg_statistic_ext" | "pg_index";
+/** What an OID or a name is to name. `other`: what is known of those alone that came with the server. */
+export type ObjectKind = "relation" | "function" | "type" | "schema" | LearnedKind | "other";
+
+/** With the column that tells their OID. */
+export const LEARNED: Readonly<Record<LearnedKind, string>> = {
+  pg_constraint: "oid",
+  pg_trigger: "oid",
+  pg_rewrite: "oid",
+  pg_statistic_ext: "oid",
+  pg_index: "indexrelid",
+};
 
 /**
  * `object`: a class and an OID in it. `described`: an OID and the name of its catalog. `expression`: a stored expression and the
@@ -26,7 +37,7 @@ const CHECKS: readonly (readonly [FunctionCheck, string])[] = [
   ],
   [
     "relation",
-    `pg_get_viewdef pg_get_indexdef pg_get_partkeydef pg_get_partition_constraintdef pg_table_is_visible
+    `pg_get_viewdef pg_get_partkeydef pg_get_partition_constraintdef pg_table_is_visible
       pg_sequence_parameters row_security_active col_description satisfies_hash_partition _pg_index_position
       has_table_privilege has_any_column_privilege has_column_privilege has_sequence_privilege pg_get_serial_sequence
       to_regclass regclass`,
@@ -43,13 +54,17 @@ const CHECKS: readonly (readonly [FunctionCheck, string])[] = [
   ["schema", "has_schema_privilege to_regnamespace"],
   [
     "other",
-    `pg_get_constraintdef pg_get_triggerdef pg_get_ruledef pg_get_statisticsobjdef pg_get_statisticsobjdef_columns
-      pg_get_statisticsobjdef_expressions pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
+    `pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
       pg_collation_is_visible pg_conversion_is_visible pg_statistics_obj_is_visible pg_ts_config_is_visible
       pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible pg_collation_actual_version
       pg_database_collation_actual_version pg_database_size shobj_description ts_parse ts_token_type to_regcollation
       to_regoper to_regoperator`,
   ],
+  ["pg_constraint", "pg_get_constraintdef"],
+  ["pg_trigger", "pg_get_triggerdef"],
+  ["pg_rewrite", "pg_get_ruledef"],
+  ["pg_index", "pg_get_indexdef"],
+  ["pg_statistic_ext", "pg_get_statisticsobjdef pg_get_statisticsobjdef_columns pg_get_statisticsobjdef_expressions"],
   ["object", "pg_describe_object pg_identify_object pg_identify_object_as_address"],
   ["described", "obj_description"],
   ["expression", "pg_get_expr"],
@@ -99,9 +114,9 @@ export const PASSING: ReadonlySet<string> = new Set([
   "pg_basetype",
 ]);
 
-/** They follow a relation to its parents and children, which may be hidden though it is not. */
-export const FAMILY: ReadonlySet<string> = new Set([
-  "pg_partition_tree",
-  "pg_partition_ancestors",
-  "pg_partition_root",
+/** They follow a relation to its parents or children, which may be hidden though it is not. */
+export const FAMILY: ReadonlyMap<string, "parents" | "children"> = new Map([
+  ["pg_partition_tree", "children"],
+  ["pg_partition_ancestors", "parents"],
+  ["pg_partition_root", "parents"],
 ]);

@@ -22,7 +22,7 @@ import { checkOf, FAMILY, type ObjectKind, objectArgument } from "./catalog-func
 import { levelUp, type ProofLevel, ProofLevels } from "./proof-level.ts";
 import { SYSTEM_COLUMNS, type SystemFilters, systemRelation } from "./system-filters.ts";
 import { isSameTree } from "./tree-equality.ts";
-import { isOidVisible } from "./visible-names.ts";
+import type { Learned } from "./visible-names.ts";
 import type { VisibleObjects } from "./visible-objects.ts";
 import { type ProvenEntries, VisibleValues } from "./visible-values.ts";
 
@@ -37,6 +37,7 @@ export interface ProofOptions {
   readonly filters: SystemFilters;
   /** The sub-Query that PostgreSQL made of a replacement's text; undefined: not learned yet. */
   readonly expected: (text: string) => QueryNode | undefined;
+  readonly learned: Learned;
 }
 
 /** @param queries of one tree, as read. @throws {TreeUnknown} where a column points nowhere. */
@@ -77,6 +78,7 @@ const TYPED = new Set(
 
 class Proof implements ProvenEntries {
   readonly missing = new Set<string>();
+  readonly learned: Learned;
   readonly #options: ProofOptions;
   readonly #levels = new ProofLevels();
   readonly #values: VisibleValues;
@@ -84,6 +86,7 @@ class Proof implements ProvenEntries {
 
   constructor(options: ProofOptions) {
     this.#options = options;
+    this.learned = options.learned;
     this.#values = new VisibleValues(options.visible, this.#levels, this);
   }
 
@@ -103,6 +106,15 @@ class Proof implements ProvenEntries {
 
   isProven(entry: QueryNode, level: ProofLevel): boolean {
     return numberOf(entry, "rtekind") === ENTRY.subquery && this.#standingOf(entry, level) !== "open";
+  }
+
+  columnName(entry: QueryNode, number: number): string {
+    const body = childOf(entry, "subquery");
+    const [inner] = body === null ? [] : nodesOf(body, "rtable");
+    const innerBody = inner === undefined ? null : childOf(inner, "subquery");
+    if (inner === undefined || this.#standing.get(entry) !== "proven") return "";
+    const oid = maybeNumber(inner, "relid") ?? (innerBody === null ? 0 : placeholderView(innerBody));
+    return this.#options.visible.catalog.relation(oid)?.columns[number - 1]?.name ?? "";
   }
 
   #visit(node: QueryNode, level: ProofLevel): void {
@@ -204,7 +216,8 @@ class Proof implements ProvenEntries {
     if (found?.builtIn !== true) return; // policy judges it by its name
     const { name } = found;
     const args = nodesOf(node, "args");
-    if (FAMILY.has(name) && !this.#values.isFamilyShown(args, level)) throw hiddenArgument(name);
+    const side = FAMILY.get(name);
+    if (side !== undefined && !this.#values.isFamilyShown(side, args, level)) throw hiddenArgument(name);
     const check = checkOf(name);
     if (check === undefined || check === "free") return;
     if (check === "denied") throw deniedFunction(name);
@@ -266,7 +279,7 @@ class Proof implements ProvenEntries {
 
   /** A type shows its columns or its labels to whoever may name it. */
   #type(oid: number): void {
-    if (!isOidVisible(this.#options.visible, "type", oid)) throw hiddenType();
+    if (oid !== 0 && !this.#options.visible.hasType(oid)) throw hiddenType();
   }
 }
 

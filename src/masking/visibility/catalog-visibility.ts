@@ -8,6 +8,7 @@ import { childOf, nodesOf } from "../../analysis/query-tree/query-node.ts";
 import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
 import { GatewayError } from "../../base/errors.ts";
+import { LEARNED, type LearnedKind } from "./catalog-functions.ts";
 import { type CatalogVerdict, proveCatalogs } from "./catalog-proof.ts";
 import { SYSTEM_COLUMNS, SystemFilters } from "./system-filters.ts";
 import type { VisibleObjects } from "./visible-objects.ts";
@@ -24,6 +25,7 @@ export class CatalogVisibility {
   readonly #major: ServerMajor;
   readonly #filters: SystemFilters;
   readonly #expected = new Map<string, QueryNode>();
+  readonly #learned = new Map<LearnedKind, ReadonlySet<number>>();
 
   constructor(visible: VisibleObjects, major: ServerMajor) {
     this.visible = visible;
@@ -56,7 +58,27 @@ export class CatalogVisibility {
   prove(queries: readonly QueryNode[]): CatalogVerdict {
     if (this.visible.everything) return { kind: "proven" };
     const { visible } = this;
-    return proveCatalogs(queries, { visible, filters: this.#filters, expected: (text) => this.#expected.get(text) });
+    const expected = (text: string): QueryNode | undefined => this.#expected.get(text);
+    return proveCatalogs(queries, { visible, filters: this.#filters, expected, learned: this.#learned });
+  }
+
+  /**
+   * What to run once, on a connection of our own, so that constraints, triggers, rules, statistics and indexes may be named by a
+   * constant, as pg_dump does: rows of a catalog's name and an OID. Until it is learned, constants of these kinds are refused.
+   */
+  objectsQuery(): string {
+    const parts = LEARNED_KINDS.map((kind) => {
+      const text = this.#filters.replacementFor("pg_catalog", kind, []);
+      return `SELECT '${kind}', x.${LEARNED[kind]} FROM ${text ?? `pg_catalog.${kind}`} AS x WHERE x.${LEARNED[kind]} OPERATOR(pg_catalog.>=) 16384`;
+    });
+    return parts.join(" UNION ALL ");
+  }
+
+  /** @param rows of {@link objectsQuery}, in place of those learned before. */
+  learnObjects(rows: readonly (readonly [catalog: string, oid: number])[]): void {
+    for (const kind of LEARNED_KINDS) {
+      this.#learned.set(kind, new Set(rows.filter(([catalog]) => catalog === kind).map(([, oid]) => oid)));
+    }
   }
 
   /** What to have parsed, on a connection of our own, as the same role, to learn the tree of a text that `prove` misses. */
@@ -74,6 +96,7 @@ export class CatalogVisibility {
   }
 }
 
+const LEARNED_KINDS = ["pg_constraint", "pg_trigger", "pg_rewrite", "pg_statistic_ext", "pg_index"] as const;
 const SYSTEM_COLUMN = new RegExp(`\\b(?:${[...SYSTEM_COLUMNS.keys()].join("|")})\\b`, "gi");
 
 /** Columns that a text may ask for beside those that `*` stands for. One too many shows in a `*`; one too few is the server's error. */

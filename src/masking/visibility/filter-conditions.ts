@@ -123,19 +123,14 @@ export class FilterConditions {
 
   /** For views that show names and no OIDs. */
   #byName(macro: string, a: string, b: string, c: string): string {
-    const { catalog } = this.#visible;
-    const schemas = (oids: readonly number[]): readonly string[] => {
-      const shown = new Set(oids);
-      return catalog.schemas.filter(({ oid }) => shown.has(oid)).map(({ name }) => name);
-    };
     const join = "JOIN pg_catalog.pg_namespace n ON n.oid";
     const within = (names: readonly string[], select: string): string =>
       `ROW(${names.map(asText).join(", ")}) ${EQ} ANY (SELECT ${select})`;
     switch (macro) {
       case "nsn":
-        return `(${asText(a)} ${EQ} ANY (${texts(schemas(this.#visible.openSchemas))}) OR ${isOwnTemp(a)})`;
+        return `(${asText(a)} ${EQ} ANY (${texts(this.#schemaNames(this.#visible.openSchemas))}) OR ${isOwnTemp(a)})`;
       case "nssn":
-        return `(${asText(a)} ${EQ} ANY (${texts(schemas(this.#visible.shownSchemas))}) OR ${isOwnTemp(a)})`;
+        return `(${asText(a)} ${EQ} ANY (${texts(this.#schemaNames(this.#visible.shownSchemas))}) OR ${isOwnTemp(a)})`;
       case "rels":
         return this.#named(a, b, this.#relations(true), this.#relations(false));
       case "fns":
@@ -164,6 +159,11 @@ export class FilterConditions {
         const condition = `r.rulename ${EQ} '_RETURN' AND ${this.#clean("2618", "r.oid")}`;
         return within([a, b], `${asText("n.nspname")}, ${asText("k.relname")} FROM ${from} WHERE ${condition}`);
       }
+      case "indexclean": {
+        const from = `pg_catalog.pg_index i JOIN pg_catalog.pg_class k ON k.oid ${EQ} i.indexrelid ${join} ${EQ} k.relnamespace`;
+        const condition = this.#clean("1259", "i.indexrelid");
+        return within([a, b], `${asText("n.nspname")}, ${asText("k.relname")} FROM ${from} WHERE ${condition}`);
+      }
       case "defclean": {
         const from = `pg_catalog.pg_attrdef e JOIN pg_catalog.pg_attribute a ON a.attrelid ${EQ} e.adrelid AND a.attnum ${EQ} e.adnum
           JOIN pg_catalog.pg_class k ON k.oid ${EQ} e.adrelid ${join} ${EQ} k.relnamespace`;
@@ -179,25 +179,37 @@ export class FilterConditions {
     throw new RangeError(`no macro ${macro}`);
   }
 
+  #schemaNames(oids: readonly number[]): readonly string[] {
+    const shown = new Set(oids);
+    return this.#visible.catalog.schemas.filter(({ oid }) => shown.has(oid)).map(({ name }) => name);
+  }
+
   #class(row: string): string {
     const { hiddenRelations, visibleRelations } = this.#visible;
-    return this.#row(`${row}.relnamespace`, `${row}.oid`, hiddenRelations, visibleRelations);
+    return this.#row(row, ["relnamespace", "relname"], hiddenRelations, visibleRelations);
   }
 
   #proc(row: string): string {
     const { hiddenFunctions, visibleFunctions } = this.#visible;
-    return this.#row(`${row}.pronamespace`, `${row}.oid`, hiddenFunctions, visibleFunctions);
+    return this.#row(row, ["pronamespace", "proname"], hiddenFunctions, visibleFunctions);
   }
 
   #type(row: string): string {
     const { hiddenTypes, visibleTypes } = this.#visible;
-    return this.#row(`${row}.typnamespace`, `${row}.oid`, hiddenTypes, visibleTypes);
+    return this.#row(row, ["typnamespace", "typname"], hiddenTypes, visibleTypes);
   }
 
-  #row(schema: string, oid: string, hidden: readonly number[], visible: readonly number[]): string {
-    const open = schemaIn(schema, this.#visible.openSchemas);
-    const shown = hidden.length === 0 ? open : `(${open} AND ${oid} ${NE} ALL (${oids(hidden)}))`;
-    return visible.length === 0 ? shown : `(${shown} OR ${oid} ${EQ} ANY (${oids(visible)}))`;
+  #row(
+    row: string,
+    [schema, name]: readonly [string, string],
+    hidden: readonly number[],
+    visible: readonly number[],
+  ): string {
+    const [oid, schemaOid] = [`${row}.oid`, `${row}.${schema}`];
+    const open = `${schemaOid} ${EQ} ANY (${oids(this.#visible.openSchemas)})`;
+    const own = `${schemaOid} ${EQ} ${OWN_TEMP} AND ${isPlain(`${row}.${name}`)}`;
+    const shown = hidden.length === 0 ? open : `${open} AND ${oid} ${NE} ALL (${oids(hidden)})`;
+    return `(${shown} OR ${own}${visible.length === 0 ? "" : ` OR ${oid} ${EQ} ANY (${oids(visible)})`})`;
   }
 
   #relation(oid: string): string {
@@ -260,9 +272,11 @@ export class FilterConditions {
       [...bySchema(all)].map(
         ([of, names]) => `(${asText(schema)} ${EQ} ${literal(of)} AND ${asText(name)} ${EQ} ANY (${texts(names)}))`,
       );
-    const open = this.#macro("nsn", schema, "", "");
-    const shown = hidden.length === 0 ? open : `(${open} AND NOT (${among(hidden).join(" OR ")}))`;
-    return visible.length === 0 ? shown : `(${[shown, ...among(visible)].join(" OR ")})`;
+    const schemas = this.#schemaNames(this.#visible.openSchemas);
+    const open = `${asText(schema)} ${EQ} ANY (${texts(schemas)})`;
+    const shown = hidden.length === 0 ? open : `${open} AND NOT (${among(hidden).join(" OR ")})`;
+    const own = `${isOwnTemp(schema)} AND ${isPlain(asText(name))}`;
+    return `(${[shown, own, ...among(visible)].join(" OR ")})`;
   }
 
   #relations(visible: boolean): readonly Named[] {
@@ -295,6 +309,11 @@ function qualified(rule: string): string {
 /** The session's own temporary schema is its own matter. */
 function schemaIn(oid: string, schemas: readonly number[]): string {
   return `(${oid} ${EQ} ANY (${oids(schemas)}) OR ${oid} ${EQ} ${OWN_TEMP})`;
+}
+
+/** Names that could be read as two, put together without quotes: a session makes temporary ones as it likes. */
+function isPlain(name: string): string {
+  return `${name} OPERATOR(pg_catalog.!~) '[".]'`;
 }
 
 function isOwnTemp(schema: string): string {

@@ -41,7 +41,7 @@ pg_amproc {fn:z.amproc::pg_catalog.oid} AND z.amprocfamily = ANY (SELECT f.oid F
 pg_attrdef {rel:z.adrelid} AND {clean:2604,z.oid}
 pg_attribute {rel:z.attrelid}
 pg_cast {typ:z.castsource} AND {typ:z.casttarget} AND {fn0:z.castfunc}
-pg_class {class:z}
+pg_class {class:z} AND ((z.relkind <> 'i' AND z.relkind <> 'I') OR {clean:1259,z.oid})
 pg_collation {ns:z.collnamespace}
 pg_constraint {con:z}
 pg_conversion {ns:z.connamespace}
@@ -94,6 +94,7 @@ pg_type {type:z}
   typdefaultbin := CASE WHEN {clean:1247,z.oid} THEN z.typdefaultbin END
   typdefault := CASE WHEN {clean:1247,z.oid} THEN z.typdefault END
 pg_indexes {rels:z.schemaname,z.tablename} AND {rels:z.schemaname,z.indexname}
+  indexdef := CASE WHEN {indexclean:z.schemaname,z.indexname} THEN z.indexdef END
 pg_matviews {rels:z.schemaname,z.matviewname}
   definition := CASE WHEN {viewclean:z.schemaname,z.matviewname} THEN z.definition END
 pg_policies {rels:z.schemaname,z.tablename} AND (z.schemaname, z.tablename, z.policyname) = ANY (SELECT n.nspname, c.relname, p.polname

@@ -1,10 +1,13 @@
 /** Whether an OID, or a name as SQL writes it, is of something visible. What is hidden and what does not exist are answered alike. */
 
-import type { ObjectKind } from "./catalog-functions.ts";
+import type { LearnedKind, ObjectKind } from "./catalog-functions.ts";
 import { FIRST_NORMAL_OID, type VisibleObjects } from "./visible-objects.ts";
 
+/** Visible OIDs of what the catalog snapshot does not list. */
+export type Learned = ReadonlyMap<LearnedKind, ReadonlySet<number>>;
+
 /** @param oid 0 names nothing, and is harmless. */
-export function isOidVisible(visible: VisibleObjects, kind: ObjectKind, oid: number): boolean {
+export function isOidVisible(visible: VisibleObjects, kind: ObjectKind, oid: number, learned: Learned): boolean {
   if (oid === 0) return true;
   switch (kind) {
     case "relation":
@@ -17,6 +20,8 @@ export function isOidVisible(visible: VisibleObjects, kind: ObjectKind, oid: num
       return visible.hasSchema(oid);
     case "other":
       return oid < FIRST_NORMAL_OID;
+    default:
+      return oid < FIRST_NORMAL_OID || learned.get(kind)?.has(oid) === true;
   }
 }
 
@@ -30,7 +35,8 @@ const PART = /\s*(?:"((?:[^"]|"")*)"|([^\s".,()[\]%]+))\s*/y;
  */
 export function isNameVisible(visible: VisibleObjects, kind: ObjectKind, text: string): boolean {
   const parts = partsOf(text);
-  if (parts === null || kind === "other") return false;
+  if (parts === null || (kind !== "relation" && kind !== "function" && kind !== "type" && kind !== "schema"))
+    return false;
   const [first = "", second] = parts;
   if (kind === "schema") return second === undefined && visible.isSchemaShown(first);
   if (second === undefined) return visible.isNamed(kind, [first]) || (kind === "type" && isSpelledType(first));
@@ -38,7 +44,12 @@ export function isNameVisible(visible: VisibleObjects, kind: ObjectKind, text: s
   return visible.isSchemaOpen(first) && !exists(visible, kind, first, second);
 }
 
-function exists({ catalog }: VisibleObjects, kind: ObjectKind, schema: string, name: string): boolean {
+function exists(
+  { catalog }: VisibleObjects,
+  kind: "relation" | "function" | "type",
+  schema: string,
+  name: string,
+): boolean {
   if (kind === "relation") return catalog.relationByName(schema, name) !== undefined;
   if (kind === "function") return catalog.functionsByName(schema, name).length > 0;
   return catalog.typeByName(schema, name) !== undefined;

@@ -50,7 +50,7 @@ export class VisibleObjects {
   readonly #relationNames: ReadonlySet<string>;
   readonly #functionNames: ReadonlySet<string>;
   readonly #typeNames: ReadonlySet<string>;
-  readonly #crossed = new Map<number, boolean>();
+  readonly #families = new Map<string, boolean>();
 
   constructor(catalog: Catalog, answers: VisibleAnswers, databases: readonly string[] = []) {
     this.catalog = catalog;
@@ -128,18 +128,30 @@ export class VisibleObjects {
     return names.has(parts.join("\0"));
   }
 
-  /** No relation that it inherits from, or that inherits from it, however far, is hidden. */
-  isFamilyVisible(oid: number): boolean {
-    const known = this.#crossed.get(oid);
-    if (known !== undefined) return known;
+  /** No relation that it inherits from, or none that inherits from it, however far, is hidden. */
+  isFamilyVisible(oid: number, side: "parents" | "children"): boolean {
     const [family, open] = [new Set<number>(), [oid]];
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
       if (family.has(at)) continue;
       family.add(at);
-      open.push(...(this.catalog.relation(at)?.parents ?? []), ...this.catalog.children(at));
+      const next = side === "parents" ? this.catalog.relation(at)?.parents : this.catalog.children(at);
+      open.push(...(next ?? []));
     }
-    const answer = [...family].every((one) => this.#relations.has(one));
-    this.#crossed.set(oid, answer);
+    return [...family].every((one) => this.#relations.has(one));
+  }
+
+  /** Of every visible relation. */
+  areFamiliesVisible(side: "parents" | "children"): boolean {
+    const known = this.#families.get(side);
+    if (known !== undefined) return known;
+    const answer = this.catalog.data.relations.every(({ oid, parents }) =>
+      parents.every((parent) =>
+        side === "parents"
+          ? !this.hasRelation(oid) || this.hasRelation(parent)
+          : !this.hasRelation(parent) || this.hasRelation(oid),
+      ),
+    );
+    this.#families.set(side, answer);
     return answer;
   }
 
@@ -155,15 +167,12 @@ export class VisibleObjects {
   }
   #anyOpaque: boolean | undefined;
 
-  /** Some visible relation has a hidden one among its parents or children. */
-  get hasCrossedFamily(): boolean {
-    this.#anyCrossed ??= this.catalog.data.relations.some(
-      ({ oid, parents }) =>
-        parents.length > 0 && parents.some((parent) => this.hasRelation(parent) !== this.hasRelation(oid)),
-    );
-    return this.#anyCrossed;
+  /** No name of a visible schema, relation or type could be read as two: put together without quotes, they name what they name. */
+  get hasPlainNames(): boolean {
+    this.#plainNames ??= ![...this.#relationNames, ...this.#typeNames].some((name) => /[".]/.test(name));
+    return this.#plainNames;
   }
-  #anyCrossed: boolean | undefined;
+  #plainNames: boolean | undefined;
 
   #decide(relation: CatalogRelation, answers: VisibleAnswers, sees: (one: CatalogRelation) => boolean): boolean {
     const { schema, kind, partOf } = relation;

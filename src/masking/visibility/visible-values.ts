@@ -4,11 +4,12 @@
  */
 
 import type { Catalog } from "../../analysis/catalog.ts";
+import { expressionType } from "../../analysis/query-tree/expression-type.ts";
 import { ENTRY } from "../../analysis/query-tree/level.ts";
 import { bytesOf, childOf, isTrue, nodesOf, numberOf, type QueryNode } from "../../analysis/query-tree/query-node.ts";
 import { checkOf, FAMILY, type ObjectKind, objectArgument, PASSING } from "./catalog-functions.ts";
 import { levelUp, type Placed, type ProofLevel, type ProofLevels } from "./proof-level.ts";
-import { isNameVisible, isOidVisible } from "./visible-names.ts";
+import { isNameVisible, isOidVisible, type Learned } from "./visible-names.ts";
 import type { VisibleObjects } from "./visible-objects.ts";
 
 /** What a value of such a type shows of itself when it is printed. */
@@ -35,10 +36,20 @@ const TEXT_TYPES = new Set([25, NAME_TYPE, 705, 2275, 1043]);
 /** What they give names what the session is, or what the statement itself has written. */
 const HARMLESS = new Set(["pg_typeof", "pg_my_temp_schema", "get_current_ts_config", "to_regrole"]);
 
+/** Columns of the server's catalogs and views that hold names of schemas, relations and types. */
+const NAME_COLUMNS = new Set(
+  `nspname relname typname schemaname tablename viewname matviewname sequencename indexname table_catalog table_schema table_name
+  schema_name sequence_schema sequence_name udt_schema udt_name view_schema view_name domain_schema domain_name
+  event_object_schema event_object_table`.split(/\s+/),
+);
+
 export interface ProvenEntries {
+  /** Of a proven sub-select; "" where it has no such column. */
+  columnName(entry: QueryNode, number: number): string;
   /** A sub-select that shows visible rows alone, or the body of a view that tells nothing of schemas. */
   isProven(entry: QueryNode, level: ProofLevel): boolean;
   isFreeRelation(oid: number): boolean;
+  readonly learned: Learned;
 }
 
 export class VisibleValues {
@@ -89,6 +100,7 @@ export class VisibleValues {
   }
 
   #isShown(node: QueryNode, kind: ObjectKind, level: ProofLevel): boolean {
+    if (this.#isText(expressionType(node)) && this.constantText(node) === null) return this.#isName(node, level);
     const all = (field: string): boolean =>
       nodesOf(node, field).every((argument) => this.isShown(argument, kind, level));
     const one = (field: string, as = kind): boolean => {
@@ -141,7 +153,8 @@ export class VisibleValues {
     const name = this.#name(numberOf(node, "funcid"));
     const args = nodesOf(node, "args");
     if (PASSING.has(name)) return args.every((argument) => this.isShown(argument, kind, level));
-    if (FAMILY.has(name)) return this.isFamilyShown(args, level);
+    const side = FAMILY.get(name);
+    if (side !== undefined) return this.isFamilyShown(side, args, level);
     const check = checkOf(name);
     const object = args[objectArgument(name, args.length)];
     if (HARMLESS.has(name)) return true;
@@ -150,10 +163,10 @@ export class VisibleValues {
   }
 
   /** Parents and children of a relation come with it. */
-  isFamilyShown([relation]: readonly QueryNode[], level: ProofLevel): boolean {
+  isFamilyShown(side: "parents" | "children", [relation]: readonly QueryNode[], level: ProofLevel): boolean {
     if (relation === undefined || !this.isShown(relation, "relation", level)) return false;
     const oid = this.constantOid(relation);
-    return oid === null ? !this.#visible.hasCrossedFamily : this.#visible.isFamilyVisible(oid);
+    return oid === null ? this.#visible.areFamiliesVisible(side) : this.#visible.isFamilyVisible(oid, side);
   }
 
   /** Of a constant that is an OID or a number, whatever it was cast to; null: it is none. */
@@ -189,7 +202,7 @@ export class VisibleValues {
     if (text !== null) return isNameVisible(this.#visible, kind, text);
     const isScalar = isTrue(node, "constbyval") && numberOf(node, "constlen") === 4;
     const oid = isScalar ? this.constantOid(node) : null;
-    return oid !== null && isOidVisible(this.#visible, own ?? kind, oid);
+    return oid !== null && isOidVisible(this.#visible, own ?? kind, oid, this.#entries.learned);
   }
 
   #column(node: QueryNode, kind: ObjectKind, from: ProofLevel): boolean {
@@ -205,6 +218,52 @@ export class VisibleValues {
     if (this.#entries.isProven(entry, level)) return OID_TYPES.has(type) || this.regKind(type) !== null;
     const sources = this.#levels.sources(entry, level, number);
     return sources?.every((placed: Placed) => this.isShown(placed.expression, kind, placed.level)) ?? false;
+  }
+
+  #isText(oid: number): boolean {
+    const type = this.#catalog.type(oid);
+    return TEXT_TYPES.has(oid) || (type?.base !== undefined && this.#isText(type.base));
+  }
+
+  /** A text made of names of visible things, quotes and dots, such as `quote_ident(nspname) || '.' || quote_ident(relname)`. */
+  #isName(node: QueryNode, level: ProofLevel): boolean {
+    const all = (args: readonly QueryNode[]): boolean => args.every((one) => this.#isName(one, level));
+    const text = this.constantText(node);
+    if (text !== null) return /^["'.]*$/.test(text);
+    const arg = childOf(node, "arg");
+    switch (node.name) {
+      case "RELABELTYPE":
+      case "COERCEVIAIO":
+      case "COERCETODOMAIN":
+      case "COLLATEEXPR":
+        return arg !== null && this.#isText(expressionType(arg)) && this.#isName(arg, level);
+      case "VAR":
+        return this.#isNameColumn(node, level);
+      case "OPEXPR":
+        return this.#name(numberOf(node, "opfuncid")) === "textcat" && all(nodesOf(node, "args"));
+      case "FUNCEXPR": {
+        const name = this.#name(numberOf(node, "funcid"));
+        const args = nodesOf(node, "args");
+        if (name === "quote_ident" || name === "text" || name === "concat" || name === "name") return all(args);
+        const [pattern, ...names] = args;
+        const isPlain = pattern !== undefined && /^(?:%I|%s|[".])*$/.test(this.constantText(pattern) ?? "-");
+        return name === "current_database" || (name === "format" && isPlain && all(names));
+      }
+      default:
+        return false;
+    }
+  }
+
+  #isNameColumn(node: QueryNode, from: ProofLevel): boolean {
+    const level = levelUp(from, numberOf(node, "varlevelsup"));
+    const entry = level.entries[numberOf(node, "varno") - 1];
+    if (entry === undefined || numberOf(entry, "rtekind") === ENTRY.relation) return false;
+    const number = numberOf(node, "varattno");
+    if (this.#entries.isProven(entry, level)) {
+      return this.#visible.hasPlainNames && NAME_COLUMNS.has(this.#entries.columnName(entry, number));
+    }
+    const sources = this.#levels.sources(entry, level, number);
+    return sources?.every((placed) => this.#isName(placed.expression, placed.level)) ?? false;
   }
 
   #sublink(node: QueryNode, kind: ObjectKind, level: ProofLevel): boolean {
