@@ -66,6 +66,11 @@ export interface PolicyRequest {
   readonly channel?: string;
 }
 
+/** What COPY of a query asks for beside the query's own requests: what it gives out is what the query reads. */
+export function copiedOut(requests: readonly PolicyRequest[]): readonly PolicyRequest[] {
+  return requests.filter(({ action }) => action === "select").map((request) => ({ ...request, action: "copyOut" }));
+}
+
 /** How entries and refusals name a resource: `table:shop.public.customers`, `function:shop.public.f(integer)`. */
 export function resourceText(resource: PolicyResource): string {
   switch (resource.kind) {

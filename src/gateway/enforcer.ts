@@ -3,8 +3,11 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
-import type { PolicyRequest } from "../analysis/requests.ts";
+import { copiedOut } from "../analysis/requests.ts";
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
+import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
+import { type Splice, splice } from "../masking/splice.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
 import {
@@ -18,6 +21,10 @@ import {
   type Subject,
 } from "./enforcement.ts";
 
+/** Where names of the server's own relations are looked up; the tree shows whether they mean others. */
+const SERVERS_OWN = ["pg_catalog"];
+/** Objects, then trees, and both again where the catalog has changed meanwhile. */
+const MAX_ASKED = 8;
 /** Texts whose last tree a session remembers. */
 const MAX_EXPECTED = 1_000;
 /** Classes of statements that may change what names mean. */
@@ -39,6 +46,8 @@ export class Enforcer {
   /** What the catalog was loaded anew for. */
   #refreshed: object | null = null;
   #refreshing = false;
+  /** How often the server was asked for what each depends on. */
+  readonly #asked = new WeakMap<object, number>();
   #catalog: object | null = null;
   /** A definition in the transaction that is open, and one since the catalog was loaded. */
   #definedOpen = false;
@@ -70,17 +79,34 @@ export class Enforcer {
     return new Evidence(names.filter((name) => !isFreeSetting(name)));
   }
 
+  /**
+   * The text to be sent in place of the client's, where the server's catalogs show more than the principal may see; "asSent":
+   * none. Null: not known yet. Only the tree of what is sent proves that nothing else shows.
+   */
+  splice(parsed: ParsedStatement, text: Uint8Array, inTransaction: boolean): Splice | GatewayError | "asSent" | null {
+    const { references } = parsed;
+    if (this.#enforcement.inShadow || references === undefined || references.relations.length === 0) return "asSent";
+    const sight = this.#sight(parsed, inTransaction);
+    if (sight === null || sight instanceof GatewayError) return sight;
+    if (sight.visible.everything) return "asSent";
+    try {
+      return splice(text, parsed, ({ name }) => sight.replace(name, SERVERS_OWN, references.systemColumns)) ?? "asSent";
+    } catch (error) {
+      return refusing(error).refusal;
+    }
+  }
+
   /** By what the server has said. Null: it has not said all of it. */
   byEvidence(evidence: Evidence, inTransaction: boolean): Ruling | null {
     const analysed = this.#analysed(evidence);
-    return analysed === null ? null : this.#ruleWith(analysed, evidence, inTransaction);
+    return analysed === null ? null : this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
   }
 
   /** By the newest tree, though another may be on its way. */
   byTree(evidence: Evidence, inTransaction: boolean): Ruling | null {
     if (evidence.tree === null || evidence.broken) return null;
     const analysed = this.#enforcement.analyse(evidence.tree, false);
-    return analysed === "stale" ? null : this.#ruleWith(analysed, evidence, inTransaction);
+    return analysed === "stale" ? null : this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
   }
 
   /** For a read that is not to wait for the server: what its text came to the last time, where it may run. Else null. */
@@ -89,6 +115,9 @@ export class Enforcer {
     this.#keepUp();
     const analysed = this.#expected.get(statement.record.commitment);
     if (analysed === undefined || analysed.callsFunctions) return null;
+    const sight = this.#sight(analysed, inTransaction);
+    if (sight === null || sight instanceof GatewayError) return null;
+    if (!sight.visible.everything && !this.#enforcement.proven(analysed, sight)) return null;
     const ruling = this.#rule(analysed, inTransaction);
     return ruling.error === null ? ruling : null;
   }
@@ -166,7 +195,7 @@ export class Enforcer {
     try {
       const asked = this.#enforcement.utility(parsed, searchPath);
       // What a query's COPY gives out is what the query reads.
-      const more = parsed.inner?.by === "copy" ? copiedOut(analysed) : asked;
+      const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
       const ruling = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
       return { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
@@ -180,15 +209,51 @@ export class Enforcer {
     if (analysed === "stale") return this.#rule(refusing(outOfSight()), inTransaction);
     // What SET would be refused for must not be done where its name cannot be read.
     if (this.#enforcement.callsSetConfig(analysed)) return this.#rule(refusing(settingInside()), inTransaction);
-    return this.#rule(analysed, inTransaction);
+    const ruling = this.#rule(analysed, inTransaction);
+    return this.#shown(ruling, analysed, tree, inTransaction) ?? { ...ruling, error: outOfSight() };
   }
 
-  #ruleWith(analysed: Analysed, { settings, planned }: Evidence, inTransaction: boolean): Ruling {
-    const ruling =
+  /** @param own the statement's tree. Null: something has to be asked of the server first. */
+  #ruleWith(
+    analysed: Analysed,
+    { settings, planned }: Evidence,
+    own: Uint8Array | null,
+    inTransaction: boolean,
+  ): Ruling | null {
+    const judged =
       settings.length === 0
         ? this.#rule(analysed, inTransaction)
         : this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
+    const ruling = own === null ? judged : this.#shown(judged, analysed, own, inTransaction);
+    if (ruling === null) return null;
     return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction)), ruling);
+  }
+
+  /** The ruling, unless the tree shows what is hidden from the principal. Null: the server is being asked, ask again. */
+  #shown(ruling: Ruling, analysed: Analysed, tree: Uint8Array, inTransaction: boolean): Ruling | null {
+    if (ruling.error !== null || ruling.shadow !== null || analysed.facts === null) return ruling;
+    const sight = this.#sight(analysed, inTransaction);
+    if (sight === null) return null;
+    if (sight instanceof GatewayError) return { ...ruling, error: sight };
+    if (sight.visible.everything) return ruling;
+    const proof = this.#enforcement.prove(tree, analysed, sight);
+    if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
+    return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
+  }
+
+  /** @param cause of the question, should there be one. Null: ask again. */
+  #sight(cause: object, inTransaction: boolean): CatalogVisibility | GatewayError | null {
+    const sight = this.#enforcement.sightOf(this.#subject, inTransaction);
+    if (!(sight instanceof Promise)) return sight;
+    return this.#waits(cause, sight) ? null : outOfSight();
+  }
+
+  /** Asks again when it has settled. @returns false where that has been waited for before, in vain. */
+  #waits(cause: object, work: Promise<void>): boolean {
+    const asked = this.#asked.get(cause) ?? 0;
+    this.#asked.set(cause, asked + 1);
+    work.then(this.#resume, this.#resume);
+    return asked < MAX_ASKED;
   }
 
   #analysed(evidence: Evidence): Analysed | null {
@@ -221,10 +286,6 @@ export class Enforcer {
     this.#kept.set(analysed, { ruling, stamp });
     return ruling;
   }
-}
-
-function copiedOut({ requests }: Analysed): readonly PolicyRequest[] {
-  return requests.filter(({ action }) => action === "select").map((request) => ({ ...request, action: "copyOut" }));
 }
 
 /** SQL that runs inside what is judged by the grammar: of DO and CALL each tree is judged; DDL and COPY run checks and triggers. */

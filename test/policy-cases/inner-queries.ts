@@ -57,9 +57,7 @@ export const INNER_QUERIES: readonly PolicyCase[] = [
     "DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id FROM orders WHERE id IN (SELECT person FROM hr.salaries)",
     "select hr.salaries; select orders",
   ),
-  deny("DECLARE c CURSOR FOR SELECT * FROM customers FOR UPDATE", null, {
-    pending: "rows may be locked by who may only read them",
-  }),
+  deny("DECLARE c CURSOR FOR SELECT * FROM customers FOR UPDATE", "select customers; update customers"),
   never("DECLARE c CURSOR FOR WITH d AS (DELETE FROM notes RETURNING *) SELECT * FROM d", null, { error: "0A000" }),
 
   // SQL's own prepared statements: nothing runs, and nothing is decided, before EXECUTE.
@@ -106,26 +104,29 @@ export const INNER_QUERIES: readonly PolicyCase[] = [
   permit("SELECT * FROM orders", "select pg_temp.orders", {
     setup: ["CREATE TEMP TABLE orders (id int)"],
     as: "builders",
-    pending: "what a transaction has made itself is not in the catalog",
+    committed: true,
   }),
   permit("SELECT * FROM public.orders", "select orders", {
     setup: ["CREATE TEMP TABLE orders (id int)"],
     as: "builders",
-    pending: "what a transaction has made itself is not in the catalog",
+    committed: true,
   }),
   permit("SELECT * FROM pg_temp.x", "select pg_temp.x", {
     setup: ["CREATE TEMP TABLE x (id int)"],
     as: "builders",
-    pending: "what a transaction has made itself is not in the catalog",
+    committed: true,
   }),
   permit("INSERT INTO orders VALUES (1)", "insert pg_temp.orders", {
     setup: ["CREATE TEMP TABLE orders (id int)"],
     as: "builders",
-    pending: "what a transaction has made itself is not in the catalog",
+    committed: true,
   }),
-  permit("DROP TABLE pg_temp.x", "drop pg_temp.x", {
+  permit("DROP TABLE pg_temp.x", "drop @pg_temp", {
     setup: ["CREATE TEMP TABLE x (id int)"],
     as: "builders",
-    pending: "what a transaction has made itself is not in the catalog",
+    committed: true,
   }),
+  // What a transaction has made itself is in no catalog that others can read: nothing is known of it before it commits.
+  never("SELECT * FROM x", null, { setup: ["CREATE TEMP TABLE x (id int)"], as: "builders" }),
+  never("INSERT INTO x VALUES (1)", null, { setup: ["CREATE TABLE x (id int)"], as: "builders", roleError: "42501" }),
 ];

@@ -16,6 +16,8 @@ export interface CaseOptions {
   readonly majors?: readonly Major[];
   /** Sent before it, in the same transaction; the agent may do all of it. */
   readonly setup?: readonly string[];
+  /** What is sent before it is in a transaction of its own, that has committed. */
+  readonly committed?: true;
   /** SQLSTATE with which the server answers the superuser who runs it in a transaction block: 25001 where it must not be in one. */
   readonly error?: string;
   /** Its group; agents where absent. Builders may do everything outside of schema hr. */

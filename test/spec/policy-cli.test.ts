@@ -149,7 +149,10 @@ describe("postern policy explain", () => {
     expect(await requests("PREPARE p (int) AS SELECT name FROM customers WHERE id = $1")).toEqual([
       "select table:shop.public.customers",
     ]);
-    expect(await requests("COPY (SELECT pay FROM hr.salaries) TO STDOUT")).toContain("select table:shop.hr.salaries");
+    expect(await requests("COPY (SELECT pay FROM hr.salaries) TO STDOUT")).toEqual([
+      "copyOut table:shop.hr.salaries",
+      "select table:shop.hr.salaries",
+    ]);
     expect((await explain("SET session_replication_role = replica")).out).toContain(
       'setting "session_replication_role" cannot be changed through Postern',
     );

@@ -85,10 +85,13 @@ export interface CaseOutcome {
 const ANSWER_MS = 10_000;
 
 /** Each case in a session and a transaction of its own, which is left to end with it. */
-export async function runCase(gateway: ShopGateway, { sql, setup, as }: PolicyCase): Promise<CaseOutcome> {
+export async function runCase(
+  gateway: ShopGateway,
+  { sql, setup = [], as, committed }: PolicyCase,
+): Promise<CaseOutcome> {
   const client = await connectTo(gateway, as);
   try {
-    for (const text of ["BEGIN", ...(setup ?? [])]) {
+    for (const text of committed === true ? [...setup, "BEGIN"] : ["BEGIN", ...setup]) {
       const failed = errorOf(await client.query(text));
       if (failed !== null) return { setupError: `${text}: ${failed}`, error: null, answer: [] };
     }

@@ -12,7 +12,7 @@ import { parseChecked } from "../../analysis/parser.ts";
 import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import { touchedBy } from "../../analysis/query-tree/touched.ts";
 import type { TreeFacts } from "../../analysis/query-tree/tree-facts.ts";
-import type { PolicyRequest } from "../../analysis/requests.ts";
+import { copiedOut, type PolicyRequest } from "../../analysis/requests.ts";
 import { checkText } from "../../analysis/text.ts";
 import { treeRequests } from "../../analysis/tree-requests.ts";
 import { utilityRequests } from "../../analysis/utility-requests.ts";
@@ -107,9 +107,10 @@ export class Resolver {
       const { catalog, searchPath } = this.#source;
       const more = utilityRequests(parsed, catalog, searchPath, catalog.database, this.#rules);
       const tree = facts === null ? null : treeRequests(facts, catalog, this.#rules);
+      const ofTree = tree?.requests ?? [];
       return {
         ...base,
-        requests: [...more, ...(tree?.requests ?? [])],
+        requests: parsed.inner?.by === "copy" ? [...copiedOut(ofTree), ...ofTree] : [...more, ...ofTree],
         refusal: tree?.refusal ?? null,
         hasWhere: facts?.hasWhere ?? true,
         matchesAll: facts?.matchesAll ?? false,
