@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 
 /** NAMEDATALEN less its NUL. */
-const MAX_BYTES = 63;
+export const MAX_NAME_BYTES = 63;
 const BACKSLASH = "\\";
 
 /**
@@ -66,8 +66,8 @@ function unescaped(text: string, mark: string): string | null {
 /** At a character's boundary. */
 function cut(name: string): string {
   const bytes = Buffer.from(name);
-  if (bytes.length <= MAX_BYTES) return name;
-  let end = MAX_BYTES;
+  if (bytes.length <= MAX_NAME_BYTES) return name;
+  let end = MAX_NAME_BYTES;
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return bytes.toString("utf8", 0, end);
 }

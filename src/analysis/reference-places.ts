@@ -3,7 +3,7 @@
  * is held against the tree, and nothing is guessed: null wherever they differ.
  */
 
-import { identifierText } from "./identifier.ts";
+import { identifierText, MAX_NAME_BYTES } from "./identifier.ts";
 import { Lexer, TOKEN, type TokenKind } from "./lexer.ts";
 import type { FoundRelation } from "./reference-finder.ts";
 import type { Span } from "./references.ts";
@@ -77,11 +77,25 @@ export class Tokens {
   behindName(index: number, name: string): number {
     const kind = this.#kinds[index];
     if (kind !== TOKEN.word && kind !== TOKEN.quotedIdentifier) return -1;
+    // Nearly every name is a word, and nearly every word plain.
+    if (kind === TOKEN.word && this.#isPlain(index, name)) return index + 1;
     const escaped = kind === TOKEN.quotedIdentifier && this.isWord(index + 1, "uescape");
     const escapeLiteral = escaped ? this.#source.subarray(this.start(index + 2), this.end(index + 2)) : null;
     const token = this.#source.subarray(this.start(index), this.end(index));
     if (identifierText(token, escapeLiteral) !== name) return -1;
     return index + (escaped ? 3 : 1);
+  }
+
+  /** A word of ASCII letters, digits and underscores that folds to this name. */
+  #isPlain(index: number, name: string): boolean {
+    const start = this.start(index);
+    if (this.end(index) - start !== name.length || name.length > MAX_NAME_BYTES) return false;
+    for (let at = 0; at < name.length; at++) {
+      const byte = this.#source[start + at] ?? 0;
+      const folded = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+      if (folded > 0x7f || folded !== name.charCodeAt(at)) return false;
+    }
+    return true;
   }
 
   /** As behindName, for a name of several parts with dots between. @returns for each part the index behind it; null where it is another. */

@@ -62,7 +62,7 @@ export interface StatementReferences {
   /** In the order of the text. Without the names in FOR UPDATE OF, which are aliases. */
   readonly relations: readonly RelationReference[];
   readonly columns: readonly ColumnReference[];
-  /** Names among ctid, tableoid, xmin, cmin, xmax, cmax by which the statement may mean a system column. */
+  /** Names among ctid, tableoid, xmin, cmin, xmax, cmax by which the statement may mean a system column, sorted. */
   readonly systemColumns: readonly string[];
   /** `*` or `t.*` stands in it, or TABLE, which is one: a column more in a sub-select would show. */
   readonly star: boolean;
@@ -89,12 +89,14 @@ export function statementReferences(
   const found = findReferences(statement, MAX_REFERENCES);
   if (found.relations.length === 0 && found.columns.length === 0) return undefined;
   const tokens = new Tokens(source, bounds);
-  const order = new Map(found.relations.sort(byLocation).map((relation, index) => [relation, index]));
-  const relations = found.relations.map((relation) => describeRelation(relation, tokens));
+  found.relations.sort(byLocation);
+  const twins = twinsAmong(found.relations);
+  const relations = found.relations.map((relation) => describeRelation(relation, tokens, twins.has(relation)));
+  const order = new Map(found.columns.length === 0 ? [] : found.relations.map((relation, index) => [relation, index]));
   return {
     relations,
     columns: found.columns.sort(byLocation).map((column) => describeColumn(column, tokens, order)),
-    systemColumns: [...found.systemColumns],
+    systemColumns: [...found.systemColumns].sort(),
     star: found.star,
     natural: found.natural,
     wholeRows: [...found.rowNames].filter((name) => found.entryNames.has(name)),
@@ -106,7 +108,7 @@ function byLocation(one: { readonly location: number }, other: { readonly locati
   return one.location - other.location;
 }
 
-function describeRelation(found: FoundRelation, tokens: Tokens): RelationReference {
+function describeRelation(found: FoundRelation, tokens: Tokens, twin: boolean): RelationReference {
   const { fields, name, place, alias } = found;
   const placed = placeRelation(found, tokens);
   return {
@@ -120,17 +122,29 @@ function describeRelation(found: FoundRelation, tokens: Tokens): RelationReferen
     only: fields["inh"] !== true,
     sampled: placed?.sampled ?? null,
     shadowed: found.shadowed,
-    twin: isTwin(found),
+    twin,
     proved: placed !== null,
   };
 }
 
-function isTwin(found: FoundRelation): boolean {
-  if (found.alias !== null || found.shadowed || found.level === null) return false;
-  return found.level.entries.some(
-    ({ name, relation }) =>
-      relation !== null && relation !== found && relation.alias === null && name === found.name.at(-1),
-  );
+const NO_TWINS: ReadonlySet<FoundRelation> = new Set();
+
+/** Those that share their last name with another of the same FROM, neither having an alias. */
+function twinsAmong(relations: readonly FoundRelation[]): ReadonlySet<FoundRelation> {
+  if (relations.length < 2) return NO_TWINS;
+  const twins = new Set<FoundRelation>();
+  const seen = new Map<Level, Map<string, FoundRelation>>();
+  for (const relation of relations) {
+    const { level, alias, shadowed } = relation;
+    if (level === null || level.entries.length < 2 || alias !== null || shadowed) continue;
+    const names = seen.get(level) ?? new Map<string, FoundRelation>();
+    seen.set(level, names);
+    const name = relation.name.at(-1) ?? "";
+    const other = names.get(name);
+    if (other === undefined) names.set(name, relation);
+    else twins.add(other).add(relation);
+  }
+  return twins;
 }
 
 function describeColumn(

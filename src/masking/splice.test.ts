@@ -411,6 +411,21 @@ describe("a statement in which a relation cannot be replaced", () => {
     expect(refusal(18, "SELECT * FROM t TABLESAMPLE system (1)", unlike).detail).toContain("TABLESAMPLE");
   });
 
+  it("is refused where the place of a name was not proved", () => {
+    const text = "SELECT s.t.a FROM s.t";
+    const [statement] = statements(18, text);
+    const { relations, columns, ...facts } = statement!.references!;
+    const doubted = <T extends object>(all: readonly T[]) => all.map((one) => ({ ...one, proved: false }));
+
+    for (const references of [
+      { ...facts, columns, relations: doubted(relations) },
+      { ...facts, columns: doubted(columns), relations },
+    ]) {
+      expect(() => splice(encode(text), { ...statement!, references }, replaceHidden)).toThrow(GatewayError);
+      expect(splice(encode(text), { ...statement!, references }, () => null)).toBeNull();
+    }
+  });
+
   it("is refused where it names more relations than are looked at", () => {
     const text = `SELECT 1 FROM ${Array.from({ length: 1_001 }, (_, i) => `w${i}`).join(",")}`;
 
