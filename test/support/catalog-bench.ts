@@ -11,7 +11,7 @@ import { describeStatements } from "../../src/analysis/describe.ts";
 import { Grammar } from "../../src/analysis/grammar.ts";
 import { readQueryTree } from "../../src/analysis/query-tree/reader.ts";
 import { splice } from "../../src/masking/splice.ts";
-import { CatalogVisibility, systemColumnsIn } from "../../src/masking/visibility/catalog-visibility.ts";
+import { askedIn, CatalogVisibility } from "../../src/masking/visibility/catalog-visibility.ts";
 import { decideVisible } from "../../src/masking/visibility/decide-visible.ts";
 import { compilePolicies } from "../../src/policy/compile.ts";
 import type { PolicyContext, PolicyPrincipal } from "../../src/policy/policy-set.ts";
@@ -189,8 +189,8 @@ export class CatalogBench implements AsyncDisposable {
     if (!parsed.ok) throw new Error(parsed.message);
     const [statement] = describeStatements(bytes, parsed.tree, (part) => this.#grammar.parse(part));
     if (statement === undefined) return text;
-    const columns = systemColumnsIn(text);
-    const made = splice(bytes, statement, ({ name }) => visibility.replace(name, ["$user", "public"], columns));
+    const asked = askedIn(text);
+    const made = splice(bytes, statement, ({ name }) => visibility.replace(name, ["$user", "public"], asked));
     return made === null ? text : new TextDecoder().decode(made.text);
   }
 

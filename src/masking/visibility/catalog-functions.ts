@@ -8,8 +8,8 @@
 
 /** What the catalog snapshot does not list: their visible OIDs are learned, by the name of the catalog that has them. */
 export type LearnedKind = "pg_constraint" | "pg_trigger" | "pg_rewrite" | "pg_statistic_ext" | "pg_index";
-/** What an OID or a name is to name. `other`: what is known of those alone that came with the server. */
-export type ObjectKind = "relation" | "function" | "type" | "schema" | LearnedKind | "other";
+/** What an OID or a name is to name. `plainView`: a relation whose definition names nothing hidden. `other`: what is known of those alone that came with the server. */
+export type ObjectKind = "relation" | "plainView" | "function" | "type" | "schema" | LearnedKind | "other";
 
 /** With the column that tells their OID. */
 export const LEARNED: Readonly<Record<LearnedKind, string>> = {
@@ -37,11 +37,12 @@ const CHECKS: readonly (readonly [FunctionCheck, string])[] = [
   ],
   [
     "relation",
-    `pg_get_viewdef pg_get_partkeydef pg_get_partition_constraintdef pg_table_is_visible
+    `pg_get_partkeydef pg_get_partition_constraintdef pg_table_is_visible
       pg_sequence_parameters row_security_active col_description satisfies_hash_partition _pg_index_position
       has_table_privilege has_any_column_privilege has_column_privilege has_sequence_privilege pg_get_serial_sequence
       to_regclass regclass`,
   ],
+  ["plainView", "pg_get_viewdef"],
   ["other", "pg_stat_get_db_*"],
   [
     "function",

@@ -10,7 +10,7 @@ import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
 import { GatewayError } from "../../base/errors.ts";
 import { LEARNED, type LearnedKind } from "./catalog-functions.ts";
 import { type CatalogVerdict, proveCatalogs } from "./catalog-proof.ts";
-import { SYSTEM_COLUMNS, SystemFilters } from "./system-filters.ts";
+import { type Asked, SYSTEM_COLUMNS, SystemFilters } from "./system-filters.ts";
 import type { VisibleObjects } from "./visible-objects.ts";
 
 /** As masking/splice.ts takes it. */
@@ -36,18 +36,14 @@ export class CatalogVisibility {
   /**
    * What stands in FROM in place of a reference, in brackets, without an alias; null: the reference stays.
    * @param name one to three parts, folded. @param searchPath as far as it is known: a wrong one ends in a refusal, not a leak.
-   * @param systemColumns of {@link systemColumnsIn}.
+   * @param asked of {@link askedIn}.
    */
-  replace(
-    name: readonly string[],
-    searchPath: readonly string[],
-    systemColumns: readonly string[],
-  ): CatalogReplacement | null {
+  replace(name: readonly string[], searchPath: readonly string[], asked: Asked): CatalogReplacement | null {
     if (this.visible.everything) return null;
     const parts = name.length === 3 ? name.slice(1) : name; // the server refuses another database's name
     const relation = this.visible.catalog.resolveRelation(parts, searchPath);
     if (relation === undefined) return null;
-    const text = this.#filters.replacementFor(relation.schema, relation.name, systemColumns);
+    const text = this.#filters.replacementFor(relation.schema, relation.name, asked);
     return text === null ? null : { text, schema: relation.schema };
   }
 
@@ -68,7 +64,7 @@ export class CatalogVisibility {
    */
   objectsQuery(): string {
     const parts = LEARNED_KINDS.map((kind) => {
-      const text = this.#filters.replacementFor("pg_catalog", kind, []);
+      const text = this.#filters.replacementFor("pg_catalog", kind, { systemColumns: [], plainViews: false });
       return `SELECT '${kind}', x.${LEARNED[kind]} FROM ${text ?? `pg_catalog.${kind}`} AS x WHERE x.${LEARNED[kind]} OPERATOR(pg_catalog.>=) 16384`;
     });
     return parts.join(" UNION ALL ");
@@ -99,7 +95,11 @@ export class CatalogVisibility {
 const LEARNED_KINDS = ["pg_constraint", "pg_trigger", "pg_rewrite", "pg_statistic_ext", "pg_index"] as const;
 const SYSTEM_COLUMN = new RegExp(`\\b(?:${[...SYSTEM_COLUMNS.keys()].join("|")})\\b`, "gi");
 
-/** Columns that a text may ask for beside those that `*` stands for. One too many shows in a `*`; one too few is the server's error. */
-export function systemColumnsIn(text: string): readonly string[] {
-  return [...new Set([...text.matchAll(SYSTEM_COLUMN)].map(([name]) => name.toLowerCase()))];
+/**
+ * What a statement asks for, by its words. One system column too many shows in a `*`; one too few is the server's error; a
+ * view's definition that is not expected is refused by the proof.
+ */
+export function askedIn(text: string): Asked {
+  const systemColumns = [...new Set([...text.matchAll(SYSTEM_COLUMN)].map(([name]) => name.toLowerCase()))];
+  return { systemColumns, plainViews: /pg_get_viewdef/i.test(text) };
 }

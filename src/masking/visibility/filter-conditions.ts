@@ -83,6 +83,11 @@ export class FilterConditions {
     });
   }
 
+  /** Of a relation's OID: it is no view whose definition names something hidden. */
+  plainView(oid: string): string {
+    return `${oid} ${NE} ALL (${oids(this.#visible.opaqueViews)})`;
+  }
+
   #macro(macro: string, a: string, b: string, c: string): string {
     const { openSchemas, shownSchemas } = this.#visible;
     switch (macro) {

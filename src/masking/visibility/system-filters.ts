@@ -50,6 +50,14 @@ export function systemRelation(schema: string, name: string): SystemRelation {
   return { kind: "denied", why: deniedRelation(schema, name) ?? "what it tells of other schemas is not known" };
 }
 
+/** What a statement asks for beside the columns of a relation. */
+export interface Asked {
+  /** Names of {@link SYSTEM_COLUMNS}: they come behind the relation's own. */
+  readonly systemColumns: readonly string[];
+  /** Definitions of views: those that name something hidden are then left out of pg_class. */
+  readonly plainViews: boolean;
+}
+
 /** Replacement texts for one set of visible objects; each is made once. */
 export class SystemFilters {
   readonly #visible: VisibleObjects;
@@ -66,28 +74,34 @@ export class SystemFilters {
 
   /**
    * `(SELECT z."a", … FROM schema.name AS z WHERE …)`, without an alias; null: it stands as it is, or is refused (the proof says).
-   * @param systemColumns names of {@link SYSTEM_COLUMNS} that the statement asks for: they come behind the relation's own.
    */
-  replacementFor(schema: string, name: string, systemColumns: readonly string[]): string | null {
+  replacementFor(schema: string, name: string, { systemColumns, plainViews }: Asked): string | null {
     const relation = this.#visible.catalog.relationByName(schema, name);
     const rule = systemRelation(schema, name);
     if (this.#visible.everything || relation === undefined || rule.kind !== "filter") return null;
     const extra = relation.kind === "v" ? [] : [...SYSTEM_COLUMNS.keys()].filter((one) => systemColumns.includes(one));
-    const key = `${schema}.${name} ${extra.join(" ")}`;
+    const isPlain = plainViews && name === "pg_class";
+    const key = `${schema}.${name} ${isPlain} ${extra.join(" ")}`;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    const made = this.#text(relation, rule, extra);
+    const made = this.#text(relation, rule, extra, isPlain);
     this.#made.set(key, made);
     return made;
   }
 
-  #text(relation: CatalogRelation, rule: SystemRelation & { kind: "filter" }, extra: readonly string[]): string {
+  #text(
+    relation: CatalogRelation,
+    rule: SystemRelation & { kind: "filter" },
+    extra: readonly string[],
+    isPlain: boolean,
+  ): string {
     const own = relation.columns.map(({ name }) => {
       const instead = rule.columns.get(name);
       return instead === undefined ? `z."${name}"` : `${this.#conditions.expand(instead)} AS "${name}"`;
     });
     const columns = [...own, ...extra.map((name) => `z.${name}`)].join(", ");
-    const condition = this.#conditions.expand(rule.condition);
+    const all = this.#conditions.expand(rule.condition);
+    const condition = isPlain ? `${all} AND ${this.#conditions.plainView("z.oid")}` : all;
     return oneLine(`(SELECT ${columns} FROM ${relation.schema}.${relation.name} AS z WHERE ${condition})`);
   }
 }

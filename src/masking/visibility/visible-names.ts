@@ -12,6 +12,8 @@ export function isOidVisible(visible: VisibleObjects, kind: ObjectKind, oid: num
   switch (kind) {
     case "relation":
       return visible.hasRelation(oid);
+    case "plainView":
+      return visible.hasRelation(oid) && !visible.isOpaque(oid);
     case "function":
       return visible.hasFunction(oid);
     case "type":

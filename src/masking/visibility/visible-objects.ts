@@ -160,12 +160,12 @@ export class VisibleObjects {
     return (this.catalog.relation(view)?.viewOf ?? []).some((oid) => !this.#relations.has(oid));
   }
 
-  /** Some visible view's definition names something hidden. */
-  get hasOpaque(): boolean {
-    this.#anyOpaque ??= [...this.#relations].some((oid) => this.isOpaque(oid));
-    return this.#anyOpaque;
+  /** All such views, ascending. */
+  get opaqueViews(): readonly number[] {
+    this.#opaque ??= [...this.#relations].filter((oid) => this.isOpaque(oid)).sort((a, b) => a - b);
+    return this.#opaque;
   }
-  #anyOpaque: boolean | undefined;
+  #opaque: readonly number[] | undefined;
 
   /** No name of a visible schema, relation or type could be read as two: put together without quotes, they name what they name. */
   get hasPlainNames(): boolean {

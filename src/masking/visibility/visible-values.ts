@@ -40,7 +40,7 @@ const HARMLESS = new Set(["pg_typeof", "pg_my_temp_schema", "get_current_ts_conf
 const NAME_COLUMNS = new Set(
   `nspname relname typname schemaname tablename viewname matviewname sequencename indexname table_catalog table_schema table_name
   schema_name sequence_schema sequence_name udt_schema udt_name view_schema view_name domain_schema domain_name
-  event_object_schema event_object_table`.split(/\s+/),
+  event_object_schema event_object_table datname`.split(/\s+/),
 );
 
 export interface ProvenEntries {
@@ -48,6 +48,8 @@ export interface ProvenEntries {
   columnName(entry: QueryNode, number: number): string;
   /** A sub-select that shows visible rows alone, or the body of a view that tells nothing of schemas. */
   isProven(entry: QueryNode, level: ProofLevel): boolean;
+  /** The sub-select leaves out views whose definition names something hidden, or there is none. */
+  showsPlainViews(entry: QueryNode): boolean;
   isFreeRelation(oid: number): boolean;
   readonly learned: Learned;
 }
@@ -100,7 +102,9 @@ export class VisibleValues {
   }
 
   #isShown(node: QueryNode, kind: ObjectKind, level: ProofLevel): boolean {
-    if (this.#isText(expressionType(node)) && this.constantText(node) === null) return this.#isName(node, level);
+    if (this.#isText(expressionType(node)) && this.constantText(node) === null) {
+      return (kind !== "plainView" || this.#visible.opaqueViews.length === 0) && this.#isName(node, level);
+    }
     const all = (field: string): boolean =>
       nodesOf(node, field).every((argument) => this.isShown(argument, kind, level));
     const one = (field: string, as = kind): boolean => {
@@ -116,7 +120,7 @@ export class VisibleValues {
       case "COERCEVIAIO":
       case "COERCETODOMAIN":
       case "ARRAYCOERCEEXPR":
-        return one("arg", this.regKind(numberOf(node, "resulttype")) ?? kind);
+        return one("arg", this.#narrower(kind, numberOf(node, "resulttype")));
       case "NAMEDARGEXPR":
       case "COLLATEEXPR":
       case "FIELDSELECT":
@@ -162,6 +166,12 @@ export class VisibleValues {
     return object !== undefined && this.isShown(object, check, level);
   }
 
+  /** What a type says of its values, but for a relation that is asked for in particular. */
+  #narrower(kind: ObjectKind, type: number): ObjectKind {
+    const own = this.regKind(type);
+    return own === null || (own === "relation" && kind === "plainView") ? kind : own;
+  }
+
   /** Parents and children of a relation come with it. */
   isFamilyShown(side: "parents" | "children", [relation]: readonly QueryNode[], level: ProofLevel): boolean {
     if (relation === undefined || !this.isShown(relation, "relation", level)) return false;
@@ -197,12 +207,14 @@ export class VisibleValues {
   #constant(node: QueryNode, kind: ObjectKind): boolean {
     if (isTrue(node, "constisnull")) return true;
     const type = numberOf(node, "consttype");
-    const own = this.regKind(type);
     const text = this.constantText(node);
-    if (text !== null) return isNameVisible(this.#visible, kind, text);
+    if (text !== null) {
+      if (kind === "plainView" && this.#visible.opaqueViews.length > 0) return false;
+      return isNameVisible(this.#visible, kind === "plainView" ? "relation" : kind, text);
+    }
     const isScalar = isTrue(node, "constbyval") && numberOf(node, "constlen") === 4;
     const oid = isScalar ? this.constantOid(node) : null;
-    return oid !== null && isOidVisible(this.#visible, own ?? kind, oid, this.#entries.learned);
+    return oid !== null && isOidVisible(this.#visible, this.#narrower(kind, type), oid, this.#entries.learned);
   }
 
   #column(node: QueryNode, kind: ObjectKind, from: ProofLevel): boolean {
@@ -215,7 +227,10 @@ export class VisibleValues {
       if (this.#entries.isFreeRelation(numberOf(entry, "relid"))) return true;
       return STORED.has(this.#catalog.type(type)?.name ?? "");
     }
-    if (this.#entries.isProven(entry, level)) return OID_TYPES.has(type) || this.regKind(type) !== null;
+    if (this.#entries.isProven(entry, level)) {
+      if (kind === "plainView" && !this.#entries.showsPlainViews(entry)) return false;
+      return OID_TYPES.has(type) || this.regKind(type) !== null;
+    }
     const sources = this.#levels.sources(entry, level, number);
     return sources?.every((placed: Placed) => this.isShown(placed.expression, kind, placed.level)) ?? false;
   }
@@ -236,6 +251,7 @@ export class VisibleValues {
       case "COERCEVIAIO":
       case "COERCETODOMAIN":
       case "COLLATEEXPR":
+        if (arg !== null && this.regKind(expressionType(arg)) !== null) return this.isShown(arg, "other", level);
         return arg !== null && this.#isText(expressionType(arg)) && this.#isName(arg, level);
       case "VAR":
         return this.#isNameColumn(node, level);
@@ -246,6 +262,7 @@ export class VisibleValues {
         const args = nodesOf(node, "args");
         if (name === "quote_ident" || name === "text" || name === "concat" || name === "name") return all(args);
         const [pattern, ...names] = args;
+        if (name === "pg_get_serial_sequence") return pattern !== undefined && this.isShown(pattern, "relation", level);
         const isPlain = pattern !== undefined && /^(?:%I|%s|[".])*$/.test(this.constantText(pattern) ?? "-");
         return name === "current_database" || (name === "format" && isPlain && all(names));
       }
