@@ -4,7 +4,7 @@
  */
 
 import { ENTRY_VERSION } from "./entry.ts";
-import { ENTRY_SHAPES, SESSION_TYPES, type ShapeName } from "./entry-shape.ts";
+import { CONTEXT_WORDS, ENTRY_SHAPES, SESSION_TYPES, type ShapeName } from "./entry-shape.ts";
 
 /** A stored entry: the common members typed, the rest as it came. */
 export interface StoredEntry {
@@ -86,6 +86,12 @@ const SHAPE_CHECKS: Readonly<Record<ShapeName, Check>> = {
       resource: isText,
       decision: isWord("permit", "deny", "hold"),
       policies: isList(isText),
+      "context?": isList(isWord(...CONTEXT_WORDS)),
+      "kind?": isText,
+      "setting?": isText,
+      "channel?": isText,
+      "orElse?": isList(isText),
+      "orElseAll?": isList(isText),
     }),
   ),
   ranges: (value) => isList(isList(isInteger))(value) && isAscending(value),

@@ -22,6 +22,7 @@ export const ENTRY_SHAPES = {
     tls: "text",
     protocol: "text?",
     applicationName: "text?",
+    groups: "texts?",
     shadow: "text?",
   },
   "session.closed": { statements: "integer", rows: "integer", bytes: "integer", reason: "text" },
@@ -109,12 +110,22 @@ export type PrincipalRecord = {
     | { readonly kind: "certificate"; readonly fingerprint: string };
 };
 
-/** One (action, resource) that a statement asks for, with what was decided and by which policies. */
+/** What of its context was not as usual when a request was decided; `shortened`: orElse and orElseAll are left out for length. */
+export const CONTEXT_WORDS = ["inTransaction", "matchesAll", "noWhere", "shortened"] as const;
+
+/** One (action, resource) that a statement asks for, with what was decided and by which policies, and what a second decision needs. */
 export type RequestRecord = {
   readonly action: string;
   readonly resource: string;
   readonly decision: "permit" | "deny" | "hold";
   readonly policies: readonly string[];
+  readonly context?: readonly (typeof CONTEXT_WORDS)[number][] | undefined;
+  /** pg_class.relkind where it is no plain table. */
+  readonly kind?: string | undefined;
+  readonly setting?: string | undefined;
+  readonly channel?: string | undefined;
+  readonly orElse?: readonly string[] | undefined;
+  readonly orElseAll?: readonly string[] | undefined;
 };
 
 /** Inclusive ranges of `sessionSeq`, ascending: the `statement.decided` entries in them are meant. */

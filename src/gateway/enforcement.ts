@@ -11,17 +11,17 @@ import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { readQueryTree } from "../analysis/query-tree/reader.ts";
 import { touchedBy } from "../analysis/query-tree/touched.ts";
 import type { ServerMajor, TreeFacts } from "../analysis/query-tree/tree-facts.ts";
-import { type PolicyRequest, resourceText } from "../analysis/requests.ts";
+import type { PolicyRequest } from "../analysis/requests.ts";
 import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis/tree-requests.ts";
 import { utilityRequests } from "../analysis/utility-requests.ts";
-import { canonicalJson } from "../base/canonical-json.ts";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
-import { combine, type Decision } from "../policy/decision.ts";
+import { combine } from "../policy/decision.ts";
 import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy-set.ts";
 import { refusalOf } from "../policy/refusal.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import type { CatalogWatch } from "../upstream/catalog-watch.ts";
+import { requestsText } from "./request-record.ts";
 
 export interface EnforcementOptions {
   readonly database: string;
@@ -82,8 +82,6 @@ export const UNJUDGED: Ruling = {
 
 /** Trees kept at most. */
 const MAX_TREES = 20_000;
-/** An entry holds at most 65,535 bytes, of which requests may take so many. */
-const MAX_REQUESTS_BYTES = 32_768;
 const NOTHING: Analysed = {
   facts: null,
   requests: [],
@@ -187,10 +185,9 @@ export class Enforcement {
     const decisions = requests.map((request) => set.decide(subject.principal, request, context));
     const combined = combine(decisions);
     const denied = analysed.refusal ?? (combined.verdict === "permit" ? null : refusalOf(requests, decisions));
-    const recorded = canonicalJson(requests.map((request, i) => recordOf(request, decisions[i])));
-    const tooMany = recorded.length > MAX_REQUESTS_BYTES;
-    const error = tooMany ? tooManyRequests(requests.length) : denied;
-    const told = { requests: tooMany ? "[]" : recorded, policy: set.version };
+    const recorded = requestsText(requests, decisions, context);
+    const error = recorded === null ? tooManyRequests(requests.length) : denied;
+    const told = { requests: recorded ?? "[]", policy: set.version };
     if (mode === "shadow") return { ...UNJUDGED, ...told, shadow: error === null ? PERMITTED : reasonOf(error) };
     return {
       ...told,
@@ -280,15 +277,6 @@ export function refusing(error: unknown): Analysed {
       ? error
       : new GatewayError("CANNOT_JUDGE", "the statement could not be analysed", { cause: error });
   return { ...NOTHING, refusal };
-}
-
-function recordOf(request: PolicyRequest, decision: Decision | undefined) {
-  return {
-    action: request.action,
-    resource: resourceText(request.resource),
-    decision: decision?.verdict ?? "deny",
-    policies: [...(decision?.policies ?? [])],
-  };
 }
 
 export function outOfSight(): GatewayError {

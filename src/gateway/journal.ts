@@ -21,6 +21,8 @@ export interface SessionFacts {
   readonly tls: string;
   readonly protocol: string;
   readonly applicationName: string;
+  /** Of the principal, where a policy is configured. */
+  readonly groups?: readonly string[];
   /** What a policy in shadow said of the connection; absent: none is. */
   readonly shadow?: string;
   /** 32 bytes: what makes this session's commitments impossible to guess. */
@@ -111,6 +113,7 @@ export class SessionJournal {
       tls: facts.tls,
       protocol: facts.protocol,
       ...(facts.applicationName === "" ? {} : { applicationName: facts.applicationName.slice(0, 63).toWellFormed() }),
+      ...(facts.groups === undefined ? {} : { groups: facts.groups }),
       ...(facts.shadow === undefined ? {} : { shadow: facts.shadow }),
     });
   }

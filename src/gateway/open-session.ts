@@ -166,6 +166,7 @@ async function open(
       tls: "getProtocol" in socket && typeof socket.getProtocol === "function" ? String(socket.getProtocol()) : "off",
       protocol: `3.${version.minor}`,
       applicationName: request.applicationName,
+      ...(policy === null ? {} : { groups: principal.groups }),
       ...(policy?.mode === "shadow" ? { shadow: refusal === null ? PERMITTED : reasonOf(refusal) } : {}),
     };
     const salt = sessionSalt(gateway.commitmentKey, facts.id);
