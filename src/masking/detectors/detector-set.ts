@@ -1,0 +1,122 @@
+/**
+ * The second net (masking.md): looks at the text of one delivered cell for what should have had a label. It is never the claim: what
+ * an agent disguises, it does not see. Waits for nothing and keeps nothing of a cell.
+ */
+
+import { CATALOGUE } from "./catalogue.ts";
+import { CredentialProbe } from "./credentials.ts";
+import { EmailProbe } from "./email.ts";
+import type { DetectorName, Finding, FindingList, Probe } from "./finding.ts";
+import { JwtProbe } from "./jwt.ts";
+import { AzureSecretProbe, KeyProbe } from "./keys.ts";
+import { NumberProbe } from "./numbers.ts";
+import { PrivateKeyProbe } from "./private-key.ts";
+import { isSampled } from "./sampling.ts";
+import type { DetectorConfig } from "./settings.ts";
+import { TravelDocumentProbe } from "./travel-document.ts";
+
+/** The shortest thing that is found: `a@b.co`, `1.1.1.1`. */
+const SHORTEST = 6;
+const NOTHING: readonly Finding[] = [];
+
+/** Which detectors need which probe. */
+const PROBES: readonly (readonly [readonly DetectorName[], (on: ReadonlySet<DetectorName>) => Probe])[] = [
+  [["card", "ssn", "iban", "phone", "ip-address", "birth-date"], (on) => new NumberProbe(on)],
+  [["email"], () => new EmailProbe()],
+  [["travel-document"], () => new TravelDocumentProbe()],
+  [["jwt"], () => new JwtProbe()],
+  [["private-key"], () => new PrivateKeyProbe()],
+  [["aws-key", "gcp-key", "github-token", "slack-token", "stripe-key", "api-key"], (on) => new KeyProbe(on)],
+  [["azure-key"], () => new AzureSecretProbe()],
+  [
+    ["connection-string", "url-password", "assigned-secret", "azure-key", "aws-key", "slack-token"],
+    (on) => new CredentialProbe(on),
+  ],
+];
+
+/** Made once and used for any number of cells, one after the other: `scan` is not re-entrant. */
+export class DetectorSet {
+  readonly #config: DetectorConfig;
+  readonly #probes: readonly Probe[];
+  /** By byte: 0, or 1 + the index in #asked of the probes that are asked there. */
+  readonly #anchors = new Uint8Array(256);
+  readonly #asked: (readonly Probe[])[] = [];
+  readonly #found: Findings;
+
+  constructor(config: DetectorConfig) {
+    this.#config = config;
+    this.#found = new Findings(config.on);
+    this.#probes = PROBES.filter(([names]) => names.some((name) => config.on.has(name))).map(([, make]) =>
+      make(config.on),
+    );
+    for (let byte = 0; byte < 256; byte++) {
+      const probes = this.#probes.filter(({ anchors }) => anchors.includes(byte));
+      if (probes.length > 0) this.#anchors[byte] = this.#asked.push(probes);
+    }
+  }
+
+  /** Whether the cell of this number is looked at: all, none, or a sample. @param cellNumber in its session, from 0. */
+  isDue(cellNumber: number): boolean {
+    return this.#config.rate > 0 && isSampled(cellNumber, this.#config.rate);
+  }
+
+  /**
+   * @param cell the bytes of a value in text format. Not kept.
+   * @returns in the order of the cell; may overlap. Time grows with the cell's length and with nothing else.
+   */
+  scan(cell: Uint8Array): readonly Finding[] {
+    const end = Math.min(cell.length, this.#config.cellBytes);
+    if (end < SHORTEST) return NOTHING;
+    const anchors = this.#anchors;
+    let isBegun = false;
+    for (let at = 0; at < end; ) {
+      const asked = anchors[cell[at] ?? 0] ?? 0;
+      if (asked === 0) {
+        at++;
+        continue;
+      }
+      if (!isBegun) isBegun = this.#begin();
+      at = this.#ask(this.#asked[asked - 1] ?? [], cell, at, end);
+    }
+    return isBegun ? this.#found.take() : NOTHING;
+  }
+
+  #begin(): true {
+    for (const probe of this.#probes) probe.begin?.();
+    this.#found.clear();
+    return true;
+  }
+
+  /** @returns the least of where the probes would go on: none passes over what another has to see. */
+  #ask(probes: readonly Probe[], cell: Uint8Array, at: number, end: number): number {
+    let next = end;
+    for (const probe of probes) next = Math.min(next, probe.look(cell, at, end, this.#found));
+    return Math.max(next, at + 1);
+  }
+}
+
+class Findings implements FindingList {
+  readonly #on: ReadonlySet<DetectorName>;
+  #all: Finding[] = [];
+
+  constructor(on: ReadonlySet<DetectorName>) {
+    this.#on = on;
+  }
+
+  add(detector: DetectorName, start: number, end: number, confidence: number): boolean {
+    if (!this.#on.has(detector) || confidence < CATALOGUE[detector].threshold || end <= start) return false;
+    this.#all.push({ detector, start, end, confidence });
+    return true;
+  }
+
+  clear(): void {
+    if (this.#all.length > 0) this.#all = [];
+  }
+
+  take(): readonly Finding[] {
+    const all = this.#all;
+    if (all.length === 0) return NOTHING;
+    this.#all = [];
+    return all.length === 1 ? all : all.sort((a, b) => a.start - b.start || a.end - b.end);
+  }
+}

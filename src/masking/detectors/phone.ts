@@ -1,0 +1,97 @@
+/** Telephone numbers: with `+` or `00` by the code and length of the country, without by the ways that countries write their own. */
+
+import { BLANK, byteAt, code, is } from "./bytes.ts";
+import { follows } from "./context.ts";
+import { type DigitWindow, OPEN } from "./digits.ts";
+import { callingCodeLength } from "./phone-codes.ts";
+import { isNorthAmerican, nationalConfidence } from "./phone-national.ts";
+import { goesOn, goesOnBehindSpace, type Judgement, type WrittenNumber } from "./written-number.ts";
+
+const WORDS = new Set(
+  "tel telephone phone phones mobile mobil mob cell cellphone fax call callback whatsapp sms telefon telefono tlf handy portable gsm dial landline".split(
+    " ",
+  ),
+);
+
+const INTERNATIONAL = 0.95;
+/** `00` can begin a serial number too; in groups it hardly does. */
+const WITH_00 = 0.85;
+const NAMED = 0.85;
+
+/** More groups than this is a row of numbers. */
+const GROUPS_AT_MOST = 6;
+
+export function findPhone(number: WrittenNumber): Judgement | null {
+  if (number.isJoined) return null;
+  const { window, prefix, cell, start } = number;
+  for (let groups = Math.min(window.groups, GROUPS_AT_MOST); groups > 0; groups--) {
+    const last = window.end(groups - 1);
+    if (window.digitsIn(groups) < 8 || goesOn(cell, last)) continue;
+    const confidence = prefix === "+" ? withPlus(window, groups) : withoutPlus(number, groups);
+    if (confidence > 0) return { groups, confidence };
+  }
+  // Digits that a word calls a phone number are one, however they are written.
+  if (prefix !== "" || window.digitsIn(1) < 8 || window.digitsIn(1) > 12 || !follows(cell, start, WORDS)) return null;
+  return goesOn(cell, window.end(0)) ? null : { groups: 1, confidence: NAMED };
+}
+
+function withPlus(window: DigitWindow, groups: number): number {
+  return isInternational(window, groups, 0) ? INTERNATIONAL : 0;
+}
+
+/** @param from how many digits stand before the country's code. */
+function isInternational(window: DigitWindow, groups: number, from: number): boolean {
+  // The `(0)` of +44 (0)20… is dialled at home only.
+  const trunk = trunkGroup(window, groups);
+  const digits: number[] = [];
+  for (let group = 0, index = 0; group < groups; group++)
+    for (; index < window.digitsIn(group + 1); index++)
+      if (group !== trunk && index >= from) digits.push(window.digit(index));
+  if (digits.length > 15) return false;
+  const size = callingCodeLength(digits, digits.length);
+  if (size === 0) return false;
+  return digits[0] !== 1 || isNorthAmerican(digits.slice(1));
+}
+
+function trunkGroup(window: DigitWindow, groups: number): number {
+  for (let group = 1; group < Math.min(groups, 3); group++) {
+    if (
+      window.separator(group) === OPEN &&
+      window.groupLength(group) === 1 &&
+      window.digit(window.digitsIn(group)) === 0
+    )
+      return group;
+  }
+  return -1;
+}
+
+function withoutPlus({ cell, window, start, prefix }: WrittenNumber, groups: number): number {
+  const last = window.end(groups - 1);
+  if (isPrice(cell, start, last)) return 0;
+  const national = nationalConfidence(window, groups, prefix === "(");
+  const isRow = goesOnBehindSpace(cell, last);
+  const is00 = window.digit(0) === 0 && window.digit(1) === 0 && window.digit(2) !== 0;
+  if (is00 && groups > 1 && !isRow && isInternational(window, groups, 2)) return WITH_00;
+  if (national === 0 || isRow) return 0;
+  return follows(cell, start, WORDS) ? Math.max(national, NAMED) : national;
+}
+
+/** Signs of money and share, first bytes of the UTF-8 ones: £ ¥ (c2), € (e2). */
+const DOLLAR = code("$");
+const PERCENT = code("%");
+
+function isPrice(cell: Uint8Array, start: number, end: number): boolean {
+  let before = start;
+  for (let steps = 0; steps < 2 && is(byteAt(cell, before - 1), BLANK); steps++) before--;
+  let after = end;
+  for (let steps = 0; steps < 2 && is(byteAt(cell, after), BLANK); steps++) after++;
+  const [left, right] = [byteAt(cell, before - 1), byteAt(cell, after)];
+  if (left === DOLLAR || right === DOLLAR || right === PERCENT) return true;
+  return isMoney(cell, before - 2) || isMoney(cell, before - 3) || isMoney(cell, after);
+}
+
+function isMoney(cell: Uint8Array, at: number): boolean {
+  const [first, second, third] = [byteAt(cell, at), byteAt(cell, at + 1), byteAt(cell, at + 2)];
+  if (first === 0xc2) return second === 0xa3 || second === 0xa5;
+  return first === 0xe2 && second === 0x82 && third >= 0xa0 && third <= 0xbf;
+}
