@@ -354,7 +354,7 @@ export class Relay implements FrameVisitor {
   #tooLate(run: StatementRun): GatewayError | null {
     if (run.over === null) return null;
     // Rows were held back, which must be said. What has merely taken too long may have committed by now.
-    if (run.over === "seconds" && this.#link.endsByItself) return null;
+    if (run.over === "seconds" && this.#link.mayHaveCommitted) return null;
     return stopped(run, this.#link.parts.statementLimits.limits);
   }
 

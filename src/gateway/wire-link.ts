@@ -131,9 +131,12 @@ export class WireLink {
     return this.measured !== null && !this.measured.ended;
   }
 
-  /** The same of the end of an implicit transaction that has changed something: the error is to undo it. */
+  /**
+   * The same of the end of a batch that has changed something, since it may be the end of its transaction: the error is to undo it.
+   * Whether a block is open then only the answers to what is under way will say.
+   */
   get holdsSync(): boolean {
-    return this.holdsWrites && this.#durableBatch === this.batch && !this.inTransaction;
+    return this.holdsWrites && this.#durableBatch === this.batch;
   }
 
   /** The run stands behind others of its batch, whose ends the server is to tell as they come: each has its own time. */
@@ -141,10 +144,9 @@ export class WireLink {
     return this.running > 1 && this.parts.statementLimits.limits.statementSeconds !== null;
   }
 
-  /** The batch of what a limit may stop is complete: its implicit transaction, if it has changed anything, ends by itself. */
-  get endsByItself(): boolean {
-    const sent = this.#stoppableBatch !== this.batch;
-    return sent && !this.inTransaction && this.#durableBatch === this.#stoppableBatch;
+  /** The batch of what a limit may stop is complete, and has changed something, which may be committed already. */
+  get mayHaveCommitted(): boolean {
+    return this.syncSent && this.#durableBatch === this.#stoppableBatch;
   }
 
   /** The Sync of what a limit may stop is on its way. */

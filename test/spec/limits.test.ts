@@ -1,5 +1,8 @@
 /** Limits of statements by group: rows, bytes, seconds, statements a minute. Aborted cleanly, and nothing else is hit. */
 
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { reportOf } from "../../src/wire/error-response.ts";
@@ -34,10 +37,10 @@ afterAll(async () => {
 });
 afterEach(() => client?.destroy());
 
-async function connectAs(group: keyof typeof LIMITS.groups, sub = `${group}-agent`): Promise<RawClient> {
-  const opened = await RawClient.connect(gateway);
-  const token = await gateway.token({ sub, groups: ["agents", group] });
-  await opened.login({ user: gateway.role, database: gateway.database }, token);
+async function connectAs(group: keyof typeof LIMITS.groups, sub = `${group}-agent`, to = gateway): Promise<RawClient> {
+  const opened = await RawClient.connect(to);
+  const token = await to.token({ sub, groups: ["agents", group] });
+  await opened.login({ user: to.role, database: to.database }, token);
   return opened;
 }
 
@@ -386,6 +389,104 @@ describe("more statements in a minute than a principal may send", () => {
       "CommandComplete SELECT 1",
       "CommandComplete SELECT 1",
     ]);
+  });
+});
+
+/** Numbers from 0 to below, the same for a seed. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 16) % below;
+  };
+}
+
+/** Batches that are sent at once: some of their statements are too much. Each INSERT writes a number of its own. */
+function pipelined(table: string, seed: number) {
+  const random = randomOf(seed);
+  const parts: Part[] = [];
+  const names: string[] = [];
+  let batches = 0;
+  let written = 0;
+  const statement = (): string => {
+    switch (random(9)) {
+      case 0:
+      case 1:
+        return `INSERT INTO ${table} VALUES (${written++})`;
+      case 2:
+        return `INSERT INTO ${table} SELECT ${written++} FROM generate_series(1, ${4 + random(3)}) RETURNING n`;
+      case 3:
+        return "BEGIN";
+      case 4:
+        return "COMMIT";
+      case 5:
+        return random(2) === 0 ? "ROLLBACK" : "SELECT 1/0";
+      default:
+        return series(4 + random(4));
+    }
+  };
+  while (batches < 12) {
+    const texts = Array.from({ length: 1 + random(4) }, statement);
+    names.push(texts.join("; "));
+    if (random(2) === 0) parts.push(query(texts.join("; ")));
+    else
+      parts.push(
+        ...texts.flatMap((text) => [
+          ...run(text, text.startsWith("SELECT") && random(3) === 0 ? 3 : 0),
+          ...(random(4) === 0 ? [encodeFlush] : []),
+        ]),
+        encodeSync,
+      );
+    batches++;
+  }
+  return { parts, batches, names, written };
+}
+
+/** By the answers alone: which INSERTs a client must take for done, in order of their tags. */
+function believed(answer: readonly string[]): number {
+  let [open, done] = [0, 0];
+  for (const told of answer) {
+    if (told.startsWith("CommandComplete INSERT")) open++;
+    else if (told.startsWith("ErrorResponse") || told === "CommandComplete ROLLBACK") open = 0;
+    else if (told === "CommandComplete COMMIT" || told === "ReadyForQuery idle") {
+      done += open;
+      open = 0;
+    }
+  }
+  return done;
+}
+
+describe("batches that are sent one behind the other, some of them too much", () => {
+  it.each([
+    ["without a policy", 1, 25],
+    ["with one", 26, 50],
+  ])("are each answered, and what the client was told is what the database has: %s", async (how, from, to) => {
+    const policy = await mkdtemp(join(tmpdir(), "postern-policy-"));
+    await writeFile(join(policy, "all.cedar"), "permit (principal, action, resource);");
+    const config = { limits: LIMITS, ...(how === "with one" ? { policy } : {}) };
+    await using limited = await startGateway({ postgres, config });
+    for (let seed = from; seed <= to; seed++) {
+      const table = await emptyTable("pipelined");
+      const { parts, batches, names } = pipelined(table, seed);
+      client = await connectAs("five", "pipelining", limited);
+      client.send(...parts);
+      const answer = await Promise.race([
+        answers(batches),
+        new Promise<null>((resolve) => void setTimeout(() => resolve(null), 10_000)),
+      ]);
+      const open = answer?.at(-1) !== "ReadyForQuery idle";
+      if (open) await Promise.race([sql("ROLLBACK"), new Promise((resolve) => void setTimeout(resolve, 1_000))]);
+      client.destroy();
+
+      expect([seed, names, answer === null]).toEqual([seed, names, false]);
+      expect([seed, names, answer, await postgres.psql(`SELECT count(DISTINCT n) FROM ${table}`)]).toEqual([
+        seed,
+        names,
+        answer,
+        String(believed(answer ?? [])),
+      ]);
+    }
+    await rm(policy, { recursive: true, force: true });
   });
 });
 
