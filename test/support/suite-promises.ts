@@ -98,6 +98,10 @@ export function describeSuite({ version, wants, atLeast, differences }: SuitePro
       expect([...findings.differences].sort()).toEqual([...DIFFERENCES, ...differences].sort());
     });
 
+    it("names in its references whatever relation its tree shows", () => {
+      expect(findings.unnamed).toEqual([]);
+    });
+
     it("has no write that its class calls a read", () => {
       expect(findings.writesReadByClass).toEqual([]);
     });

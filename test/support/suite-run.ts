@@ -44,6 +44,8 @@ export interface Findings {
   readonly unknownTrees: string[];
   /** Beginnings of texts about which our grammar and the server's do not say the same. */
   readonly differences: Set<string>;
+  /** Its tree shows more relations than its references name. */
+  readonly unnamed: string[];
   /** The server's READ_ONLY, and our "read": by the grammar, or by the tree and what is asked. */
   readonly writesReadByClass: string[];
   readonly writesReadByRequests: string[];
@@ -62,6 +64,7 @@ export class SuiteRun implements AsyncDisposable {
     crashes: [],
     unknownTrees: [],
     differences: new Set(),
+    unnamed: [],
     writesReadByClass: [],
     writesReadByRequests: [],
     allowed: new Map(),
@@ -186,6 +189,7 @@ export class SuiteRun implements AsyncDisposable {
     const facts = tree === null ? null : await this.#guarded(text, () => this.#factsOf(tree));
     if (facts !== null) await this.#guarded(text, () => this.#requestsOf(facts));
     const requests = await this.#guarded(text, () => this.#utilityRequestsOf(statement));
+    if (facts !== null && !namesAll(statement, facts)) this.findings.unnamed.push(new TextDecoder().decode(text));
     const behind = this.#prepared.get(statement.prepared?.kind === "execute" ? (statement.prepared.name ?? "") : "");
     return { statement, text: new TextDecoder().decode(text), facts, requests, behind: behind ?? null };
   }
@@ -262,4 +266,13 @@ export class SuiteRun implements AsyncDisposable {
     if (executes !== true) return;
     for (const sql of rows.flat()) if (sql !== null) await this.#item({ sql });
   }
+}
+
+/** Policies and rules bring relations that the statement does not name, and views theirs. */
+function namesAll({ optimisable, references }: ParsedStatement, facts: TreeFacts): boolean {
+  if (!optimisable || facts.rules || facts.rowSecurity) return true;
+  const shown = new Set(facts.relations.filter(({ through }) => through.length === 0).map(({ oid }) => oid));
+  const open = references?.relations.filter(({ shadowed }) => !shadowed) ?? [];
+  const named = new Set(open.map(({ name }) => JSON.stringify(name)));
+  return shown.size <= named.size;
 }
