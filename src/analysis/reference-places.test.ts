@@ -24,6 +24,7 @@ describe("the place of a relation", () => {
       aliasEndByte: 26,
       sampled: { startByte: 27, endByte: 44 },
       isTable: false,
+      only: false,
     });
   });
 

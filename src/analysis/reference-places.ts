@@ -117,6 +117,7 @@ export interface PlacedRelation extends Span {
   readonly sampled: Span | null;
   /** `TABLE x`: the span begins with that word. */
   readonly isTable: boolean;
+  readonly only: boolean;
 }
 
 /** @returns null where the tokens are not what the tree says. */
@@ -138,12 +139,14 @@ export function placeRelation(found: FoundRelation, tokens: Tokens): PlacedRelat
     aliasEndByte: tokens.end(behindAlias - 1),
     sampled,
     isTable,
+    only: whole.only,
   };
 }
 
 interface Indices {
   readonly first: number;
   readonly behind: number;
+  readonly only: boolean;
 }
 
 /** `ONLY x`, `ONLY (x)`, `x *`. */
@@ -151,12 +154,15 @@ function withOnly(found: FoundRelation, tokens: Tokens, first: number, behind: n
   if (found.fields["inh"] === true) {
     if (tokens.isWord(first - 1, "only")) return null;
     const starred = found.place !== "other" && tokens.isSymbol(behind, "*");
-    return { first, behind: starred ? behind + 1 : behind };
+    return { first, behind: starred ? behind + 1 : behind, only: false };
   }
   const inGroup = tokens.isSymbol(first - 1, "(");
-  if (!tokens.isWord(first - (inGroup ? 2 : 1), "only")) return null;
-  if (!inGroup) return { first: first - 1, behind };
-  return tokens.isSymbol(behind, ")") ? { first: first - 2, behind: behind + 1 } : null;
+  if (!tokens.isWord(first - (inGroup ? 2 : 1), "only")) {
+    // A composite type is held as a relation without children.
+    return found.place === "other" ? { first, behind, only: false } : null;
+  }
+  if (!inGroup) return { first: first - 1, behind, only: true };
+  return tokens.isSymbol(behind, ")") ? { first: first - 2, behind: behind + 1, only: true } : null;
 }
 
 /** @returns the index behind `AS alias (columns)`; -1 where it is another alias. */

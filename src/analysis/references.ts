@@ -119,7 +119,7 @@ function describeRelation(found: FoundRelation, tokens: Tokens, twin: boolean): 
     alias: alias?.name ?? null,
     aliasEndByte: placed?.aliasEndByte ?? found.location,
     columnsRenamed: alias?.renames === true,
-    only: fields["inh"] !== true,
+    only: placed?.only ?? fields["inh"] !== true,
     sampled: placed?.sampled ?? null,
     shadowed: found.shadowed,
     twin,

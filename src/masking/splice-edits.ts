@@ -142,7 +142,7 @@ const REASONS = {
     "The text at its place was not read as PostgreSQL reads it.",
     "Write its name plainly, without Unicode escapes.",
   ],
-  twin: ["The same FROM has another relation of the same name in another schema.", "Give both an alias."],
+  twin: ["The same FROM has another relation of the same name.", "Give both an alias."],
   renamedRow: ["Its alias renames columns, and the row is used as a whole.", "Name the columns that are wanted."],
   only: ["ONLY cannot be kept for it.", "Leave ONLY out."],
   sample: ["TABLESAMPLE cannot be kept for it.", "Leave TABLESAMPLE out."],
