@@ -7,7 +7,14 @@
  */
 
 /** What the catalog snapshot does not list: their visible OIDs are learned, by the name of the catalog that has them. */
-export type LearnedKind = "pg_constraint" | "pg_trigger" | "pg_rewrite" | "pg_statistic_ext" | "pg_index";
+export type LearnedKind =
+  | "pg_constraint"
+  | "pg_trigger"
+  | "pg_rewrite"
+  | "pg_statistic_ext"
+  | "pg_index"
+  | "pg_ts_config"
+  | "pg_ts_dict";
 /** What an OID or a name is to name. `plainView`: a relation whose definition names nothing hidden. `other`: what is known of those alone that came with the server. */
 export type ObjectKind = "relation" | "plainView" | "function" | "type" | "schema" | LearnedKind | "other";
 
@@ -18,6 +25,8 @@ export const LEARNED: Readonly<Record<LearnedKind, string>> = {
   pg_rewrite: "oid",
   pg_statistic_ext: "oid",
   pg_index: "indexrelid",
+  pg_ts_config: "oid",
+  pg_ts_dict: "oid",
 };
 
 /**
@@ -25,6 +34,18 @@ export const LEARNED: Readonly<Record<LearnedKind, string>> = {
  * relation whose columns it means.
  */
 export type FunctionCheck = ObjectKind | "free" | "denied" | "object" | "described" | "expression";
+
+/**
+ * Columns whose OIDs may be given to functions of these kinds: those of others may be of a hidden parent, or of an index over
+ * something hidden. pg_depend and pg_description are filtered by what each row is about.
+ */
+export const SOURCES: ReadonlyMap<ObjectKind, ReadonlySet<string>> = new Map([
+  ["pg_constraint", new Set(["pg_constraint.oid", "pg_depend.objid", "pg_depend.refobjid", "pg_description.objoid"])],
+  ["pg_trigger", new Set(["pg_trigger.oid", "pg_depend.objid", "pg_depend.refobjid", "pg_description.objoid"])],
+  ["pg_rewrite", new Set(["pg_rewrite.oid", "pg_depend.objid", "pg_depend.refobjid", "pg_description.objoid"])],
+  ["pg_statistic_ext", new Set(["pg_statistic_ext.oid"])],
+  ["pg_index", new Set(["pg_index.indexrelid", "pg_class.oid", "pg_attribute.attrelid"])],
+] as const);
 
 /** Names, or `name*`. Earlier lines go first. */
 const CHECKS: readonly (readonly [FunctionCheck, string])[] = [

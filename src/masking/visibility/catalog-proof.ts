@@ -7,6 +7,7 @@
 import { expressionType } from "../../analysis/query-tree/expression-type.ts";
 import { ENTRY } from "../../analysis/query-tree/level.ts";
 import {
+  anyNode,
   childOf,
   forEachChild,
   itemsOf,
@@ -38,6 +39,19 @@ export interface ProofOptions {
   /** The sub-Query that PostgreSQL made of a replacement's text; undefined: not learned yet. */
   readonly expected: (text: string) => QueryNode | undefined;
   readonly learned: Learned;
+}
+
+/**
+ * Whether the plan of a query would name something hidden, as EXPLAIN prints it: partitions and children, and what views are made of.
+ * @param queries of the query inside, rewritten.
+ */
+export function planShowsHidden(queries: readonly QueryNode[], visible: VisibleObjects): boolean {
+  const isHidden = (node: QueryNode): boolean => {
+    if (node.name !== "RANGETBLENTRY" || numberOf(node, "rtekind") !== ENTRY.relation) return false;
+    const oid = numberOf(node, "relid");
+    return !visible.hasRelation(oid) || !visible.isFamilyVisible(oid, "children");
+  };
+  return !visible.everything && queries.some((query) => anyNode(query, isHidden));
 }
 
 /** @param queries of one tree, as read. @throws {TreeUnknown} where a column points nowhere. */
@@ -112,13 +126,15 @@ class Proof implements ProvenEntries {
     return numberOf(entry, "rtekind") === ENTRY.subquery && this.#standingOf(entry, level) !== "open";
   }
 
-  columnName(entry: QueryNode, number: number): string {
+  columnName(entry: QueryNode, number: number, qualified = false): string {
     const body = childOf(entry, "subquery");
     const [inner] = body === null ? [] : nodesOf(body, "rtable");
     const innerBody = inner === undefined ? null : childOf(inner, "subquery");
     if (inner === undefined || this.#standing.get(entry) !== "proven") return "";
     const oid = maybeNumber(inner, "relid") ?? (innerBody === null ? 0 : placeholderView(innerBody));
-    return this.#options.visible.catalog.relation(oid)?.columns[number - 1]?.name ?? "";
+    const relation = this.#options.visible.catalog.relation(oid);
+    const name = relation?.columns[number - 1]?.name ?? "";
+    return qualified ? `${relation?.name ?? ""}.${name}` : name;
   }
 
   #visit(node: QueryNode, level: ProofLevel): void {

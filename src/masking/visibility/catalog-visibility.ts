@@ -9,7 +9,7 @@ import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
 import { GatewayError } from "../../base/errors.ts";
 import { LEARNED, type LearnedKind } from "./catalog-functions.ts";
-import { type CatalogVerdict, proveCatalogs } from "./catalog-proof.ts";
+import { type CatalogVerdict, planShowsHidden, proveCatalogs } from "./catalog-proof.ts";
 import { type Asked, SYSTEM_COLUMNS, SystemFilters } from "./system-filters.ts";
 import type { VisibleObjects } from "./visible-objects.ts";
 
@@ -58,6 +58,11 @@ export class CatalogVisibility {
     return proveCatalogs(queries, { visible, filters: this.#filters, expected, learned: this.#learned });
   }
 
+  /** Whether EXPLAIN of a query would name something hidden. @param queries of the query inside, rewritten. */
+  planShowsHidden(queries: readonly QueryNode[]): boolean {
+    return planShowsHidden(queries, this.visible);
+  }
+
   /**
    * What to run once, on a connection of our own, so that constraints, triggers, rules, statistics and indexes may be named by a
    * constant, as pg_dump does: rows of a catalog's name and an OID. Until it is learned, constants of these kinds are refused.
@@ -92,7 +97,15 @@ export class CatalogVisibility {
   }
 }
 
-const LEARNED_KINDS = ["pg_constraint", "pg_trigger", "pg_rewrite", "pg_statistic_ext", "pg_index"] as const;
+const LEARNED_KINDS = [
+  "pg_constraint",
+  "pg_trigger",
+  "pg_rewrite",
+  "pg_statistic_ext",
+  "pg_index",
+  "pg_ts_config",
+  "pg_ts_dict",
+] as const;
 const SYSTEM_COLUMN = new RegExp(`\\b(?:${[...SYSTEM_COLUMNS.keys()].join("|")})\\b`, "gi");
 
 /**

@@ -59,12 +59,6 @@ const EQ = "OPERATOR(pg_catalog.=)";
 const NE = "OPERATOR(pg_catalog.<>)";
 const OWN_TEMP = "pg_catalog.pg_my_temp_schema()";
 
-interface Named {
-  readonly oid: number;
-  readonly schema: string;
-  readonly name: string;
-}
-
 export class FilterConditions {
   readonly #visible: VisibleObjects;
   /** The condition of a relation of pg_catalog over a row of the alias `z`. */
@@ -126,7 +120,7 @@ export class FilterConditions {
     }
   }
 
-  /** For views that show names and no OIDs. */
+  /** For views that show names and no OIDs. No name of anything hidden is written: a session can read its own statement. */
   #byName(macro: string, a: string, b: string, c: string): string {
     const join = "JOIN pg_catalog.pg_namespace n ON n.oid";
     const within = (names: readonly string[], select: string): string =>
@@ -137,15 +131,14 @@ export class FilterConditions {
       case "nssn":
         return `(${asText(a)} ${EQ} ANY (${texts(this.#schemaNames(this.#visible.shownSchemas))}) OR ${isOwnTemp(a)})`;
       case "rels":
-        return this.#named(a, b, this.#relations(true), this.#relations(false));
+        return within([a, b], this.#relationNames(join));
       case "fns":
-        return this.#named(a, b, this.#functions(true), this.#functions(false));
+        return within([a, b], this.#functionNames(join));
       case "types":
-        return this.#named(a, b, this.#types(true), this.#types(false));
+        return within([a, b], this.#typeNames(join));
       case "any": {
-        const all = (visible: boolean) =>
-          [this.#relations(visible), this.#functions(visible), this.#types(visible)].flat();
-        return this.#named(a, b, all(true), all(false));
+        const all = [this.#relationNames(join), this.#functionNames(join), this.#typeNames(join)];
+        return within([a, b], all.join(" UNION ALL SELECT "));
       }
       case "cons": {
         const from = `pg_catalog.pg_constraint k ${join} ${EQ} k.connamespace`;
@@ -272,37 +265,21 @@ export class FilterConditions {
     return databases.length === 0 ? `(${own})` : `(${own} OR ${asText(name)} ${EQ} ANY (${texts(databases)}))`;
   }
 
-  #named(schema: string, name: string, visible: readonly Named[], hidden: readonly Named[]): string {
-    const among = (all: readonly Named[]): readonly string[] =>
-      [...bySchema(all)].map(
-        ([of, names]) => `(${asText(schema)} ${EQ} ${literal(of)} AND ${asText(name)} ${EQ} ANY (${texts(names)}))`,
-      );
-    const schemas = this.#schemaNames(this.#visible.openSchemas);
-    const open = `${asText(schema)} ${EQ} ANY (${texts(schemas)})`;
-    const shown = hidden.length === 0 ? open : `${open} AND NOT (${among(hidden).join(" OR ")})`;
-    const own = `${isOwnTemp(schema)} AND ${isPlain(asText(name))}`;
-    return `(${[shown, own, ...among(visible)].join(" OR ")})`;
+  #relationNames(join: string): string {
+    const from = `pg_catalog.pg_class k ${join} ${EQ} k.relnamespace`;
+    return `${asText("n.nspname")}, ${asText("k.relname")} FROM ${from} WHERE ${this.#class("k")}`;
   }
 
-  #relations(visible: boolean): readonly Named[] {
-    const { catalog, visibleRelations, hiddenRelations } = this.#visible;
-    return (visible ? visibleRelations : hiddenRelations)
-      .map((oid) => catalog.relation(oid))
-      .filter((one) => one !== undefined);
+  /** Specific names: name, underscore, OID. */
+  #functionNames(join: string): string {
+    const name = asText("pg_catalog.nameconcatoid(k.proname, k.oid)");
+    const from = `pg_catalog.pg_proc k ${join} ${EQ} k.pronamespace`;
+    return `${asText("n.nspname")}, ${name} FROM ${from} WHERE ${this.#proc("k")}`;
   }
 
-  /** By their specific names: name, underscore, OID, cut to what a name may be long. */
-  #functions(visible: boolean): readonly Named[] {
-    const { catalog, visibleFunctions, hiddenFunctions } = this.#visible;
-    return (visible ? visibleFunctions : hiddenFunctions)
-      .map((oid) => catalog.function(oid))
-      .filter((one) => one !== undefined)
-      .map(({ oid, schema, name }) => ({ oid, schema, name: specificName(name, oid) }));
-  }
-
-  #types(visible: boolean): readonly Named[] {
-    const { catalog, visibleTypes, hiddenTypes } = this.#visible;
-    return (visible ? visibleTypes : hiddenTypes).map((oid) => catalog.type(oid)).filter((one) => one !== undefined);
+  #typeNames(join: string): string {
+    const from = `pg_catalog.pg_type k ${join} ${EQ} k.typnamespace`;
+    return `${asText("n.nspname")}, ${asText("k.typname")} FROM ${from} WHERE ${this.#type("k")}`;
   }
 }
 
@@ -343,25 +320,4 @@ function literal(text: string): string {
   const quoted = text.replaceAll("'", "''");
   if (!/[\\\n]/.test(text)) return `'${quoted}'`;
   return `E'${quoted.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}'`;
-}
-
-function bySchema(all: readonly Named[]): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  for (const { schema, name } of all) {
-    const names = found.get(schema);
-    if (names === undefined) found.set(schema, [name]);
-    else names.push(name);
-  }
-  return found;
-}
-
-/** NAMEDATALEN - 1: what a name may have of bytes. */
-const MAX_NAME_BYTES = 63;
-
-/** As nameconcatoid() makes it: the name is cut at a character, so that the number fits. */
-function specificName(name: string, oid: number): string {
-  const suffix = `_${oid}`;
-  let cut = [...name];
-  while (new TextEncoder().encode(cut.join("")).length + suffix.length > MAX_NAME_BYTES) cut = cut.slice(0, -1);
-  return `${cut.join("")}${suffix}`;
 }

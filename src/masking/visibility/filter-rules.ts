@@ -10,7 +10,7 @@
 export const FREE: readonly { readonly why: string; readonly relations: string }[] = [
   {
     why: "what came with the server, its settings and what is installed beside it",
-    relations: `pg_am pg_settings pg_timezone_abbrevs pg_timezone_names pg_wait_events pg_available_extensions
+    relations: `pg_settings pg_timezone_abbrevs pg_timezone_names pg_wait_events pg_available_extensions
       pg_available_extension_versions sql_features sql_implementation_info sql_parts sql_sizing character_sets
       information_schema_catalog_name`,
   },
@@ -36,15 +36,16 @@ export const REFUSED = "pg_replication_origin pg_aios pg_shmem_allocations_numa"
 
 export const PG_CATALOG = `
 pg_aggregate {fn:z.aggfnoid::pg_catalog.oid} AND {fn0:z.aggtransfn::pg_catalog.oid} AND {fn0:z.aggfinalfn::pg_catalog.oid}
+pg_am {fn0:z.amhandler::pg_catalog.oid}
 pg_amop z.amopfamily = ANY (SELECT f.oid FROM pg_catalog.pg_opfamily f WHERE {ns:f.opfnamespace})
 pg_amproc {fn:z.amproc::pg_catalog.oid} AND z.amprocfamily = ANY (SELECT f.oid FROM pg_catalog.pg_opfamily f WHERE {ns:f.opfnamespace})
 pg_attrdef {rel:z.adrelid} AND {clean:2604,z.oid}
-pg_attribute {rel:z.attrelid}
+pg_attribute z.attrelid = ANY (SELECT v.oid FROM pg_catalog.pg_class v WHERE {class:v} AND ((v.relkind <> 'i' AND v.relkind <> 'I') OR {clean:1259,v.oid}))
 pg_cast {typ:z.castsource} AND {typ:z.casttarget} AND {fn0:z.castfunc}
 pg_class {class:z} AND ((z.relkind <> 'i' AND z.relkind <> 'I') OR {clean:1259,z.oid})
 pg_collation {ns:z.collnamespace}
 pg_constraint {con:z}
-pg_conversion {ns:z.connamespace}
+pg_conversion {ns:z.connamespace} AND {fn:z.conproc::pg_catalog.oid}
 pg_database {db:z.datname}
 pg_db_role_setting (z.setdatabase = 0 OR z.setdatabase = ANY (SELECT d.oid FROM pg_catalog.pg_database d WHERE {db:d.datname}))
   AND (z.setrole = 0 OR pg_catalog.pg_get_userbyid(z.setrole) = CURRENT_USER)
@@ -54,6 +55,7 @@ pg_description {obj:z.classoid,z.objoid}
 pg_enum {typ:z.enumtypid}
 pg_event_trigger {fn:z.evtfoid}
 pg_extension {nss:z.extnamespace}
+  extconfig := NULL::pg_catalog.oid[]
 pg_foreign_data_wrapper {fn0:z.fdwhandler} AND {fn0:z.fdwvalidator}
 pg_foreign_table {rel:z.ftrelid}
 pg_index {rel:z.indexrelid} AND {rel:z.indrelid} AND {clean:1259,z.indexrelid}
@@ -66,6 +68,7 @@ pg_opclass {ns:z.opcnamespace}
 pg_operator {ns:z.oprnamespace} AND {fn0:z.oprcode::pg_catalog.oid}
 pg_opfamily {ns:z.opfnamespace}
 pg_partitioned_table {rel:z.partrelid} AND {clean:1259,z.partrelid}
+  partdefid := CASE WHEN {rel:z.partdefid} THEN z.partdefid ELSE 0::pg_catalog.oid END
 pg_policy {rel:z.polrelid} AND {clean:3256,z.oid}
 pg_proc {proc:z}
 pg_publication_namespace {nss:z.pnnspid}
@@ -88,8 +91,8 @@ pg_ts_config {ns:z.cfgnamespace}
 pg_ts_config_map z.mapcfg = ANY (SELECT c.oid FROM pg_catalog.pg_ts_config c WHERE {ns:c.cfgnamespace})
   AND z.mapdict = ANY (SELECT d.oid FROM pg_catalog.pg_ts_dict d WHERE {ns:d.dictnamespace})
 pg_ts_dict {ns:z.dictnamespace}
-pg_ts_parser {ns:z.prsnamespace}
-pg_ts_template {ns:z.tmplnamespace}
+pg_ts_parser {ns:z.prsnamespace} AND {fn:z.prsstart::pg_catalog.oid} AND {fn:z.prstoken::pg_catalog.oid}
+pg_ts_template {ns:z.tmplnamespace} AND {fn0:z.tmplinit::pg_catalog.oid} AND {fn:z.tmpllexize::pg_catalog.oid}
 pg_type {type:z}
   typdefaultbin := CASE WHEN {clean:1247,z.oid} THEN z.typdefaultbin END
   typdefault := CASE WHEN {clean:1247,z.oid} THEN z.typdefault END

@@ -7,7 +7,7 @@ import type { Catalog } from "../../analysis/catalog.ts";
 import { expressionType } from "../../analysis/query-tree/expression-type.ts";
 import { ENTRY } from "../../analysis/query-tree/level.ts";
 import { bytesOf, childOf, isTrue, nodesOf, numberOf, type QueryNode } from "../../analysis/query-tree/query-node.ts";
-import { checkOf, FAMILY, type ObjectKind, objectArgument, PASSING } from "./catalog-functions.ts";
+import { checkOf, FAMILY, type ObjectKind, objectArgument, PASSING, SOURCES } from "./catalog-functions.ts";
 import { levelUp, type Placed, type ProofLevel, type ProofLevels } from "./proof-level.ts";
 import { isNameVisible, isOidVisible, type Learned } from "./visible-names.ts";
 import type { VisibleObjects } from "./visible-objects.ts";
@@ -22,8 +22,8 @@ const REG_KINDS: ReadonlyMap<string, ObjectKind> = new Map([
   ["regoper", "other"],
   ["regoperator", "other"],
   ["regcollation", "other"],
-  ["regconfig", "other"],
-  ["regdictionary", "other"],
+  ["regconfig", "pg_ts_config"],
+  ["regdictionary", "pg_ts_dict"],
 ] as const);
 /** Tables keep these beside their texts; what they show is the name of a text search object. */
 const STORED = new Set(["regconfig", "regdictionary"]);
@@ -43,9 +43,12 @@ const NAME_COLUMNS = new Set(
   event_object_schema event_object_table datname`.split(/\s+/),
 );
 
+/** System column: of which relation, or child of it, a row is. */
+const TABLE_OID = -6;
+
 export interface ProvenEntries {
-  /** Of a proven sub-select; "" where it has no such column. */
-  columnName(entry: QueryNode, number: number): string;
+  /** Of a proven sub-select; "" where it has no such column. @param qualified with the relation's name before it. */
+  columnName(entry: QueryNode, number: number, qualified?: boolean): string;
   /** A sub-select that shows visible rows alone, or the body of a view that tells nothing of schemas. */
   isProven(entry: QueryNode, level: ProofLevel): boolean;
   /** The sub-select leaves out views whose definition names something hidden, or there is none. */
@@ -169,7 +172,7 @@ export class VisibleValues {
   /** What a type says of its values, but for a relation that is asked for in particular. */
   #narrower(kind: ObjectKind, type: number): ObjectKind {
     const own = this.regKind(type);
-    return own === null || (own === "relation" && kind === "plainView") ? kind : own;
+    return own === null || (own === "relation" && (kind === "plainView" || kind === "pg_index")) ? kind : own;
   }
 
   /** Parents and children of a relation come with it. */
@@ -224,11 +227,17 @@ export class VisibleValues {
     const number = numberOf(node, "varattno");
     const type = numberOf(node, "vartype");
     if (numberOf(entry, "rtekind") === ENTRY.relation) {
-      if (this.#entries.isFreeRelation(numberOf(entry, "relid"))) return true;
+      const relation = numberOf(entry, "relid");
+      if (this.#entries.isFreeRelation(relation)) return true;
+      if (number === TABLE_OID) {
+        return this.#visible.hasRelation(relation) && this.#visible.isFamilyVisible(relation, "children");
+      }
       return STORED.has(this.#catalog.type(type)?.name ?? "");
     }
     if (this.#entries.isProven(entry, level)) {
       if (kind === "plainView" && !this.#entries.showsPlainViews(entry)) return false;
+      const sources = SOURCES.get(kind);
+      if (sources !== undefined && !sources.has(this.#entries.columnName(entry, number, true))) return false;
       return OID_TYPES.has(type) || this.regKind(type) !== null;
     }
     const sources = this.#levels.sources(entry, level, number);
