@@ -17,7 +17,7 @@ const SCRIPTS = new Set(
 describeSuite({
   version: 15,
   wants: ({ script }) => SCRIPTS.has(script),
-  atLeast: { probes: 15_000, refused: 8_000, trees: 8_000, judged: 3_000 },
+  atLeast: { probes: 15_000, refused: 8_000, trees: 8_000, judged: 2_500 },
   differences: [
     // 15's libpg-query knows no junk behind a number…
     "SELECT .0a",
