@@ -16,12 +16,15 @@ import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis
 import { utilityRequests } from "../analysis/utility-requests.ts";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
+import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
+import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { combine } from "../policy/decision.ts";
 import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy-set.ts";
 import { refusalOf } from "../policy/refusal.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import type { CatalogWatch } from "../upstream/catalog-watch.ts";
 import { requestsText } from "./request-record.ts";
+import { type SightQuestions, Sights } from "./sights.ts";
 
 export interface EnforcementOptions {
   readonly database: string;
@@ -30,6 +33,8 @@ export interface EnforcementOptions {
   /** The policy in force: read at each decision, so that a reload holds from the next statement on. */
   readonly policies: () => ActivePolicy;
   readonly clock: Clock;
+  /** Asked about the server's own catalogs, for those who may not see all. */
+  readonly questions: SightQuestions;
   /** Of all databases together, for the metrics. */
   readonly counts: { hits: number; misses: number };
   /** Gets the listings that open nothing, each time that they are held against a catalog. */
@@ -93,12 +98,16 @@ const NOTHING: Analysed = {
 export class Enforcement {
   readonly #options: EnforcementOptions;
   readonly #trees = new Map<string, Analysed>();
+  readonly #sights: Sights;
+  /** Of a tree, for those who see the same: null where it shows nothing hidden. */
+  readonly #proofs = new WeakMap<CatalogVisibility, WeakMap<Analysed, GatewayError | null>>();
   #catalog: Catalog;
   #rules: FunctionRules;
   #listings: readonly FunctionListing[];
 
   constructor(options: EnforcementOptions) {
     this.#options = options;
+    this.#sights = new Sights(options.major, options.questions);
     this.#catalog = options.catalogs.current;
     this.#listings = options.policies().listings;
     this.#rules = new FunctionRules(this.#catalog, this.#listings);
@@ -168,6 +177,41 @@ export class Enforcement {
     } catch (error) {
       if (error instanceof CatalogTooOld && !again) return "stale";
       return refusing(error);
+    }
+  }
+
+  /** What the subject may see of the server's catalogs. A promise: the server is being asked, ask again when it has settled. */
+  sightOf(subject: Subject, inTransaction: boolean): CatalogVisibility | Promise<void> {
+    this.#keepUp();
+    const context = contextOf(subject, null, inTransaction, this.#options.clock);
+    return this.#sights.of({ principal: subject.principal, context }, this.#catalog, this.#options.policies().set);
+  }
+
+  /** Whether a tree shows nothing that is hidden from those who see that: null where it does not. A promise: as sightOf(). */
+  prove(tree: Uint8Array, analysed: Analysed, sight: CatalogVisibility): GatewayError | Promise<void> | null {
+    const proofs = this.#proofs.get(sight) ?? new WeakMap<Analysed, GatewayError | null>();
+    this.#proofs.set(sight, proofs);
+    const known = proofs.get(analysed);
+    if (known !== undefined) return known;
+    const verdict = this.#proofOf(tree, sight);
+    if (verdict.kind === "missing") return this.#sights.teach(sight, verdict.texts);
+    const refusal = verdict.kind === "proven" ? null : verdict.error;
+    proofs.set(analysed, refusal);
+    return refusal;
+  }
+
+  /** Of a tree whose proof is known. */
+  proven(analysed: Analysed, sight: CatalogVisibility): boolean {
+    return this.#proofs.get(sight)?.get(analysed) === null;
+  }
+
+  #proofOf(tree: Uint8Array, sight: CatalogVisibility): CatalogVerdict {
+    try {
+      return sight.prove(readQueryTree(tree, this.#options.major));
+    } catch (error) {
+      const { refusal } = refusing(error);
+      if (refusal === null) throw error;
+      return { kind: "refused", error: refusal };
     }
   }
 

@@ -3,11 +3,11 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
-import { copiedOut } from "../analysis/requests.ts";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import { copiedOut } from "../analysis/requests.ts";
 import { GatewayError } from "../base/errors.ts";
-import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { type Splice, splice } from "../masking/splice.ts";
+import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
 import {
@@ -46,8 +46,10 @@ export class Enforcer {
   /** What the catalog was loaded anew for. */
   #refreshed: object | null = null;
   #refreshing = false;
-  /** How often the server was asked for what each depends on. */
-  readonly #asked = new WeakMap<object, number>();
+  /** What the server is being asked, and how often it was for one thing. */
+  #awaited: Promise<void> | null = null;
+  #asked: { readonly cause: object; readonly times: number } | null = null;
+  #seen: { readonly catalog: object; readonly stamp: string; readonly sight: CatalogVisibility } | null = null;
   #catalog: object | null = null;
   /** A definition in the transaction that is open, and one since the catalog was loaded. */
   #definedOpen = false;
@@ -89,8 +91,9 @@ export class Enforcer {
     const sight = this.#sight(parsed, inTransaction);
     if (sight === null || sight instanceof GatewayError) return sight;
     if (sight.visible.everything) return "asSent";
+    const asked = askedIn(new TextDecoder().decode(text));
     try {
-      return splice(text, parsed, ({ name }) => sight.replace(name, SERVERS_OWN, references.systemColumns)) ?? "asSent";
+      return splice(text, parsed, ({ name }) => sight.replace(name, SERVERS_OWN, asked)) ?? "asSent";
     } catch (error) {
       return refusing(error).refusal;
     }
@@ -196,20 +199,26 @@ export class Enforcer {
       const asked = this.#enforcement.utility(parsed, searchPath);
       // What a query's COPY gives out is what the query reads.
       const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
-      const ruling = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
-      return { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
+      const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
+      const tree = inner?.tree ?? null;
+      const ruling = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
+      return ruling === null ? null : { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
       return this.#rule(refusing(error), inTransaction);
     }
   }
 
-  /** SQL that runs inside a function. */
-  nested(tree: Uint8Array, inTransaction: boolean): Ruling {
+  /**
+   * SQL that runs inside a function.
+   * @param servers no function runs but the server's own: what those read of the catalogs was proven with their arguments.
+   */
+  nested(tree: Uint8Array, inTransaction: boolean, servers = false): Ruling {
     const analysed = this.#enforcement.analyse(tree, true);
     if (analysed === "stale") return this.#rule(refusing(outOfSight()), inTransaction);
     // What SET would be refused for must not be done where its name cannot be read.
     if (this.#enforcement.callsSetConfig(analysed)) return this.#rule(refusing(settingInside()), inTransaction);
     const ruling = this.#rule(analysed, inTransaction);
+    if (servers && ruling.requests === "[]") return ruling;
     return this.#shown(ruling, analysed, tree, inTransaction) ?? { ...ruling, error: outOfSight() };
   }
 
@@ -226,7 +235,8 @@ export class Enforcer {
         : this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
     const ruling = own === null ? judged : this.#shown(judged, analysed, own, inTransaction);
     if (ruling === null) return null;
-    return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction)), ruling);
+    const servers = !analysed.callsFunctions && !analysed.firesTriggers;
+    return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction, servers)), ruling);
   }
 
   /** The ruling, unless the tree shows what is hidden from the principal. Null: the server is being asked, ask again. */
@@ -243,16 +253,26 @@ export class Enforcer {
 
   /** @param cause of the question, should there be one. Null: ask again. */
   #sight(cause: object, inTransaction: boolean): CatalogVisibility | GatewayError | null {
+    const { catalog } = this.#enforcement;
+    const stamp = this.#enforcement.stamp(inTransaction);
+    if (this.#seen?.catalog === catalog && this.#seen.stamp === stamp) return this.#seen.sight;
     const sight = this.#enforcement.sightOf(this.#subject, inTransaction);
-    if (!(sight instanceof Promise)) return sight;
-    return this.#waits(cause, sight) ? null : outOfSight();
+    if (sight instanceof Promise) return this.#waits(cause, sight) ? null : outOfSight();
+    this.#seen = { catalog, stamp, sight };
+    return sight;
   }
 
   /** Asks again when it has settled. @returns false where that has been waited for before, in vain. */
   #waits(cause: object, work: Promise<void>): boolean {
-    const asked = this.#asked.get(cause) ?? 0;
-    this.#asked.set(cause, asked + 1);
-    work.then(this.#resume, this.#resume);
+    if (this.#awaited === work) return true;
+    this.#awaited = work;
+    const asked = this.#asked?.cause === cause ? this.#asked.times : 0;
+    this.#asked = { cause, times: asked + 1 };
+    const settled = (): void => {
+      this.#awaited = null;
+      this.#resume();
+    };
+    work.then(settled, settled); // where it cannot be asked, the statement is refused
     return asked < MAX_ASKED;
   }
 

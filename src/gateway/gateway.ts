@@ -17,6 +17,7 @@ import type { Logger } from "../telemetry/log.ts";
 import { cancelUpstream } from "../upstream/cancel.ts";
 import { CatalogWatch } from "../upstream/catalog-watch.ts";
 import type { UpstreamConnection } from "../upstream/connect.ts";
+import { rowsOf, treesOf } from "../upstream/own-questions.ts";
 import type { UpstreamTarget } from "../upstream/target.ts";
 import { type ActivePolicy, Enforcement } from "./enforcement.ts";
 import { StatementRates } from "./limits-rate.ts";
@@ -187,6 +188,10 @@ export class Gateway {
         database: target.name,
         major,
         catalogs: watch,
+        questions: {
+          trees: (texts) => treesOf(target, texts),
+          rows: (sql) => rowsOf(target, sql),
+        },
         policies,
         clock,
         counts: this.treeCache,

@@ -19,6 +19,7 @@ import { encoded } from "../wire/encode.ts";
 import { encodeClose, encodeDescribe, encodeParse } from "../wire/extended.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
 import { FLUSH, SEARCH_PATH, SYNC } from "./messages.ts";
+import type { SentText } from "./sent-text.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** Of the query inside a statement. The number in it keeps clients from using it. */
@@ -220,8 +221,8 @@ export class Inquiry {
 }
 
 /** The text that the query inside a statement is cut out of; null where there is none, to hold no copy. */
-export function textInside(parsed: ParsedStatement | null, bytes: Uint8Array): WholeText | null {
-  return parsed?.inner === undefined ? null : { bytes: bytes.slice(), origin: null };
+export function textInside({ parsed, bytes, origin }: SentText): WholeText | null {
+  return parsed?.inner === undefined ? null : { bytes: bytes.slice(), origin };
 }
 
 function hasBareNames({ targets }: ParsedStatement): boolean {

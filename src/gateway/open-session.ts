@@ -266,7 +266,7 @@ function subjectOf(principal: Principal, clientAddress: string): Subject {
   const actor = actors[0]?.subject;
   return {
     principal: { kind, id, issuer, subject, groups, claims, ...(actor === undefined ? {} : { actor }) },
-    clientAddress,
+    clientAddress: clientAddress.replace(/:\d+$/, ""), // a port is no part of an address that policy can read
     via: "wire",
     ...(actor === undefined ? {} : { onBehalfOf: subject }),
   };

@@ -87,7 +87,7 @@ export class ShownTrees {
       return enforcer?.nested(tree, inTransaction).requests === "[]" ? null : changed();
     }
     if (run.inside === "owner") return null;
-    const asks = enforcer?.nested(tree, inTransaction) ?? null;
+    const asks = enforcer?.nested(tree, inTransaction, run.inside === "none") ?? null;
     if (run.inside === "judge" || asks === null) return asks?.error ?? null;
     // Functions of the server's own that are written in SQL read the catalog; anything beyond that was not announced.
     return asks.error === null && asks.requests === "[]" ? null : unannounced();

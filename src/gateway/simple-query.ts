@@ -15,12 +15,15 @@ import type { Intents } from "./intents.ts";
 import { judge, judgeWidth } from "./judge.ts";
 import { FLUSH, isReadAlike, SETTLE_SETTINGS, SYNC, simpleBind, simpleExecute, simpleParse } from "./messages.ts";
 import { rewriteSetting } from "./rewrite-setting.ts";
+import { type SentText, sentAsItCame, sentFor } from "./sent-text.ts";
 import type { ReadText } from "./statement-reader.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** A statement of the string. What depends on names was asked when it was its turn among them. */
 interface Planned {
   readonly statement: PreparedStatement;
+  /** The whole text that its positions are counted in; null: the string itself. */
+  readonly text: Uint8Array | null;
   readonly durable: boolean;
   readonly binary: boolean;
   readonly behind: ReturnType<typeof behindName>;
@@ -101,20 +104,19 @@ export class SimpleQuery {
     const plan: Planned[] = [];
     for (const [i, parsed] of read.statements.entries()) {
       const record = read.records[i] ?? { commitment: "", fingerprint: "" };
-      const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
-      const parsedIn = { batch: link.batch, after: link.executions };
-      const origin = pieceAt(parsed.startCharacter);
-      const statement = { name: "", parsed, record, evidence, text: textInside(parsed, query), origin, parsedIn };
-      const settled = namesSettled(link, statement);
-      const wide = link.enforcer === null ? null : judgeWidth(parsed);
-      const refusal = overRate ?? (settled ? (wide ?? judge(parsed, link.names)) : null);
+      const wide = overRate ?? (link.enforcer === null ? null : judgeWidth(parsed));
+      const sent = wide ?? sentFor(link, parsed, query);
+      const readable = sent === null || sent instanceof GatewayError ? sentAsItCame(parsed, query) : sent;
+      const statement = this.#statement(readable, record);
+      const settled = sent !== null && namesSettled(link, statement);
+      const refusal = sent instanceof GatewayError ? sent : settled ? judge(parsed, link.names) : null;
       if (!settled || refusal !== null) {
         link.undo(plan.map(({ changes }) => changes));
         if (refusal === null) return "wait";
         this.#intents.refuse(statement, null, refusal);
         return refusal;
       }
-      plan.push(this.#plan(statement));
+      plan.push(this.#plan(statement, readable.bytes === query ? null : readable.bytes));
     }
     link.names.removeUnnamed(link.batch);
     this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
@@ -122,7 +124,23 @@ export class SimpleQuery {
     return this.proceed();
   }
 
-  #plan(statement: PreparedStatement): Planned {
+  #statement(sent: SentText, record: PreparedStatement["record"]): PreparedStatement {
+    const { parsed, origin: whole } = sent;
+    const { batch, executions, enforcer } = this.#link;
+    const evidence = enforcer?.evidenceFor(parsed) ?? null;
+    const origin = pieceAt(parsed?.startCharacter ?? 0, whole);
+    return {
+      name: "",
+      parsed,
+      record,
+      evidence,
+      text: textInside(sent),
+      origin,
+      parsedIn: { batch, after: executions },
+    };
+  }
+
+  #plan(statement: PreparedStatement, text: Uint8Array | null): Planned {
     const link = this.#link;
     const durable = mayWrite(link, statement);
     const cursor = statement.parsed?.cursor;
@@ -130,7 +148,7 @@ export class SimpleQuery {
     const behind = behindName(link, statement);
     const inner = innerFor(statement);
     const changes = applyEffects(link, statement, inner); // the next is judged as if this had run
-    return { statement, durable, binary, behind, changes, inner };
+    return { statement, text, durable, binary, behind, changes, inner };
   }
 
   /** Goes on as far as it can. @returns why the statement whose turn it is may not run: the rest is given up. */
@@ -207,11 +225,11 @@ export class SimpleQuery {
   }
 
   /** Behind what is asked about a query inside. */
-  #parse(pending: Pending, { statement, inner }: Planned): void {
+  #parse(pending: Pending, { statement, inner, text: spliced }: Planned): void {
     const link = this.#link;
     const { parsed } = statement;
     if (parsed === null) return;
-    const { query } = pending;
+    const query = spliced ?? pending.query;
     const text = rewriteSetting(parsed, link) ?? query.subarray(parsed.startByte, parsed.endByte);
     if (link.settingsDoubtful && !isReadAlike(text)) {
       link.settleSettings();
