@@ -146,6 +146,7 @@ describe("postern policy simulate", () => {
       newlyAllowed: 1,
       unchanged: 7,
       notRecomputed: 3,
+      groupsTaken: 13,
       holds: { statements: 4, perDay: 2 },
       lacking: expect.arrayContaining([
         { reason: "it may have been read through a view: give --catalog", statements: 1 },
@@ -166,6 +167,7 @@ describe("postern policy simulate", () => {
 
     expect(status).toBe(0);
     expect(out).toMatch(/newly held {8}4\n/);
+    expect(out).toContain("13 recorded without groups: taken to be in those of their upstream role");
     expect(out).toContain("approvals asked for 4, about 2 a day");
     expect(out).toMatch(/4 +permit -> hold +writes-wait/);
   });

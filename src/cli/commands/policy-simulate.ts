@@ -30,12 +30,15 @@ export function addPolicySimulate(group: Command, context: CliContext): void {
     .command("simulate")
     .summary("decide recorded statements again by other policies")
     .description(
-      "Decides the statements of the audit log again by the policies of a folder: what would be newly denied, held or allowed, by which policy, and how many approvals a day that would ask for. Says which statements could not be decided again. Groups are not on record: those of the upstream role's configuration stand for them, or --groups.",
+      "Decides the statements of the audit log again by the policies of a folder: what would be newly denied, held or allowed, by which policy, and how many approvals a day that would ask for. Says which statements could not be decided again, and of which an older gateway recorded no groups: those of the upstream role's configuration stand for them then.",
     )
     .option("--from <log-or-time>", "a log's folder, a time, or how long ago: 7d (default: all of --config's log)")
     .option("--policy <folder>", "the candidate (default: the policy of --config)")
-    .option("--groups <groups>", "groups of everyone on record, separated by commas", listed)
-    .option("--catalog <file...>", "catalogs that policy catalog save wrote, for views and kinds of relations")
+    .option("--groups <groups>", "as if everyone on record were in these groups, separated by commas", listed)
+    .option(
+      "--catalog <file...>",
+      "catalogs that policy catalog save wrote, for views and kinds of relations in older entries",
+    )
     .option("--limit <number>", "how many changes are listed at most", count, 50)
     .addOption(configOption(context.env))
     .addOption(formatOption())
@@ -71,7 +74,7 @@ async function simulate(context: CliContext, options: SimulateOptions): Promise<
     }),
   );
   const simulation = new Simulation(set, catalogs);
-  const tally = new Tally();
+  const tally = new Tally(options.groups !== undefined);
   for await (const statement of recordedStatements(folder, sinceMs)) {
     tally.add(statement, simulation.decide(statement, groupsOf(statement, config.config, options.groups)));
   }
@@ -90,14 +93,22 @@ class Tally {
   readonly #changes = new Map<string, Change>();
   readonly #byPolicy = new Map<string, Record<Verdict, number>>();
   readonly #lacking = new Map<string, number>();
+  readonly #groupsGiven: boolean;
   readonly #counts = { newlyDenied: 0, newlyHeld: 0, newlyAllowed: 0, unchanged: 0, notRecomputed: 0 };
   #held = 0;
+  #groupsTaken = 0;
   #firstMs = Number.POSITIVE_INFINITY;
   #lastMs = Number.NEGATIVE_INFINITY;
   total = 0;
 
+  /** @param groupsGiven by the command line: then none are taken for others. */
+  constructor(groupsGiven: boolean) {
+    this.#groupsGiven = groupsGiven;
+  }
+
   add(statement: RecordedStatement, again: Redecided): void {
     this.total++;
+    if (again.lacking === null && statement.groups === null && !this.#groupsGiven) this.#groupsTaken++;
     this.#firstMs = Math.min(this.#firstMs, statement.timeMs);
     this.#lastMs = Math.max(this.#lastMs, statement.timeMs);
     if (again.lacking !== null) {
@@ -148,6 +159,7 @@ class Tally {
       to: new Date(this.#lastMs).toISOString(),
       statements: this.total,
       ...this.#counts,
+      groupsTaken: this.#groupsTaken,
       // A forecast from less than a day would be a guess about the hours that are missing.
       holds: { statements: this.#held, perDay: days < 1 ? null : Math.round((this.#held / days) * 10) / 10 },
       lacking: [...this.#lacking].map(([reason, statements]) => ({ reason, statements })),
@@ -175,6 +187,8 @@ function print(context: CliContext, report: SimulationReport, limit: number): vo
   ];
   for (const [words, number] of rows) out.write(`  ${words.padEnd(18)}${number}\n`);
   for (const { reason, statements } of report.lacking) out.write(`    ${statements}: ${visible(reason)}\n`);
+  if (report.groupsTaken > 0)
+    out.write(`  ${report.groupsTaken} recorded without groups: taken to be in those of their upstream role\n`);
   const { statements, perDay } = report.holds;
   out.write(
     `  approvals asked for ${statements}${perDay === null ? " (less than a day on record: no forecast)" : `, about ${perDay} a day`}\n`,

@@ -1,4 +1,4 @@
-/** `--from`: which log, and since when. Groups are not on record: those of the upstream role's configuration stand for them. */
+/** `--from`: which log, and since when; and the groups of who is on record, where an older gateway has not written them down. */
 
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -47,13 +47,14 @@ function timeOf(text: string): number | null {
   return Number.isNaN(timeMs) ? null : timeMs;
 }
 
-/** Groups that a principal is taken to be in. @param given by the command line, for all. */
+/** Groups that a principal is in by its session's first entry; else those of the upstream role. @param given by the command line, for all. */
 export function groupsOf(
-  { database, upstreamRole }: Pick<RecordedStatement, "database" | "upstreamRole">,
+  { database, upstreamRole, groups }: Pick<RecordedStatement, "database" | "upstreamRole" | "groups">,
   config: Config | undefined,
   given: readonly string[] | undefined,
 ): readonly string[] {
   if (given !== undefined) return given;
+  if (groups !== null) return groups;
   const found =
     config !== undefined && Object.hasOwn(config.databases, database) ? config.databases[database] : undefined;
   const roles = Object.entries(found?.roles ?? {});

@@ -31,6 +31,23 @@ export class Simulation {
 
   decide(statement: RecordedStatement, groups: readonly string[]): Redecided {
     if (statement.lacking !== null) return { lacking: statement.lacking };
+    return statement.groups === null ? this.#guarded(statement, groups) : this.#exactly(statement, groups);
+  }
+
+  /** As it was decided, but for the policies. */
+  #exactly(statement: RecordedStatement, groups: readonly string[]): Redecided {
+    if (this.#asksClaims) return { lacking: NO_CLAIMS };
+    const principal = this.#principal(statement, groups);
+    const base = contextOf(statement);
+    const decisions = statement.requests.map((request) => {
+      return this.#set.decide(principal, request, { ...base, ...request.context });
+    });
+    const { verdict, policies } = combine(decisions);
+    return { before: verdictOf(statement.requests), after: verdict, policies, lacking: null };
+  }
+
+  /** Of an older entry: where what it does not say could make a difference, it is not decided. */
+  #guarded(statement: RecordedStatement, groups: readonly string[]): Redecided {
     const catalog = this.#catalogs.get(statement.database);
     const missing = this.#notOnRecord(statement, catalog !== undefined);
     if (missing !== null) return { lacking: missing };
@@ -50,14 +67,17 @@ export class Simulation {
     return { before: verdictOf(statement.requests), after: verdict, policies, lacking: null };
   }
 
+  get #asksClaims(): boolean {
+    return this.#asked.includes('"getTag"') || this.#asked.includes('"hasTag"');
+  }
+
   #notOnRecord({ requests }: RecordedStatement, hasCatalog: boolean): string | null {
     const asks = (attribute: string): boolean => this.#asked.includes(`"attr":"${attribute}"`);
     const acts = (action: string): boolean => requests.some((request) => request.action === action);
     if (acts("set") && asks("setting")) return "policies ask about the setting, which is not on record";
     if ((acts("listen") || acts("notify")) && asks("channel"))
       return "policies ask about the channel, which is not on record";
-    if (this.#asked.includes('"getTag"') || this.#asked.includes('"hasTag"'))
-      return "policies ask about claims, which are not on record";
+    if (this.#asksClaims) return NO_CLAIMS;
     if (!hasCatalog && asks("kind")) return "policies ask about the kind of a relation: give --catalog";
     return null;
   }
@@ -72,20 +92,21 @@ export class Simulation {
   }
 }
 
-/** Every way in which what is not on record may have been. */
-function contexts({
-  timeMs,
-  via,
-  clientAddress,
-  actor,
-  subject,
-  requests,
-}: RecordedStatement): readonly PolicyContext[] {
+const NO_CLAIMS = "policies ask about claims, which are not on record";
+
+/** What the entry says of the statement as a whole. */
+function contextOf({ timeMs, via, clientAddress, actor, subject }: RecordedStatement) {
   const at = new Date(timeMs);
-  const context = {
+  return {
     ...{ approvedBy: [], via, clientAddress, hour: at.getUTCHours(), weekday: at.getUTCDay() },
     ...(actor === undefined ? {} : { onBehalfOf: subject }),
   };
+}
+
+/** Every way in which what is not on record may have been. */
+function contexts(statement: RecordedStatement): readonly PolicyContext[] {
+  const { requests } = statement;
+  const context = contextOf(statement);
   const changes = requests.some(({ action }) => action === "update" || action === "delete");
   const conditions = changes
     ? [[true, false] as const, [true, true] as const, [false, true] as const]
