@@ -112,7 +112,7 @@ function withoutLengths(tree: unknown): unknown {
 }
 
 describe.each([15, 18] as const)("a spliced text, by the grammar of PostgreSQL %i", (major) => {
-  it("has the tree of the text as sent, but for the sub-selects", { timeout: 120_000 }, async () => {
+  it("has the tree of the text as sent, but for the sub-selects", { timeout: 240_000 }, async () => {
     const tally: Tally = { spliced: 0, relations: 0, wrong: [], refused: [] };
     const texts = [
       ...POLICY_CASES.map(({ sql }) => sql),

@@ -68,7 +68,7 @@ describe.each(versions)("a spliced statement on PostgreSQL %i", (version) => {
     return result === null ? sql : decode(result.text);
   }
 
-  it("answers as the statement does, in rows, names, types and origins", { timeout: 120_000 }, async () => {
+  it("answers as the statement does, in rows, names, types and origins", { timeout: 240_000 }, async () => {
     const differing: unknown[] = [];
     const failed: string[] = [];
     for (const { sql, after } of SPLICE_CASES) {
@@ -83,7 +83,7 @@ describe.each(versions)("a spliced statement on PostgreSQL %i", (version) => {
     expect(failed).toEqual([expect.stringContaining("cannot lock rows")]);
   });
 
-  it("leaves no relation bare in the server's tree", { timeout: 120_000 }, async () => {
+  it("leaves no relation bare in the server's tree", { timeout: 240_000 }, async () => {
     const left: string[] = [];
     let bareBefore = 0;
     for (const { sql } of SPLICE_CASES) {
@@ -132,7 +132,7 @@ describe.each(versions)("a spliced statement on PostgreSQL %i", (version) => {
     expect(splice?.toClient(Number(position))).toBe(Number(place));
   });
 
-  it("answers as the statement does, whatever that is", { timeout: 120_000 }, async () => {
+  it("answers as the statement does, whatever that is", { timeout: 240_000 }, async () => {
     let rows = 0;
     let refused = 0;
     await fc.assert(
@@ -147,7 +147,9 @@ describe.each(versions)("a spliced statement on PostgreSQL %i", (version) => {
         const [got] = await answers(client, text);
         const failed = Failed.safeParse(got).data;
         if (failed !== undefined) {
-          expect({ ...failed, position: String(splice?.toClient(Number(failed.position))) }).toEqual(sent);
+          expect({ ...failed, position: String(splice?.toClient(Number(failed.position)) ?? failed.position) }).toEqual(
+            sent,
+          );
           return;
         }
         expect(got).toEqual(sent);
@@ -200,7 +202,7 @@ describe.each(versions)("a statement of test/policy-cases, spliced, on PostgreSQ
     await server.stop();
   });
 
-  it("does what it does as sent, or is refused", { timeout: 120_000 }, async () => {
+  it("does what it does as sent, or is refused", { timeout: 240_000 }, async () => {
     const relations = await relationsOf(client, ["pg_catalog", "public"]);
     const otherwise: string[] = [];
     const refused: string[] = [];
