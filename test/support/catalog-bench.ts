@@ -174,6 +174,19 @@ export class CatalogBench implements AsyncDisposable {
     }
   }
 
+  /** On the server itself, as it came, with nothing in between. */
+  async bare({ text, values }: Statement): Promise<Answer> {
+    try {
+      return await run(this.#client, text, values);
+    } catch (error) {
+      return { kind: "error", message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async oidOf(relation: string): Promise<number> {
+    return Number(await this.server.psql(`SELECT '${relation}'::regclass::oid`, DATABASE));
+  }
+
   /** In the twin, as it came. */
   async direct({ text, values }: Statement): Promise<Answer> {
     try {

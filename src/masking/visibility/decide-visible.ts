@@ -13,8 +13,8 @@ const ON_TABLES: readonly PolicyAction[] = [
   ...(["select", "copyOut", "insert", "update", "delete", "truncate", "copyIn", "writeLabelled"] as const),
   ...(["create", "alter", "drop", "grant", "comment"] as const),
 ];
-const ON_FUNCTIONS: readonly PolicyAction[] = ["call", "create", "alter", "drop", "grant", "comment"];
-const ON_SCHEMAS: readonly PolicyAction[] = [...ON_TABLES, "call"];
+/** What is permitted on all of a schema shows its functions too, though they can be neither read nor written. */
+const ON_ANYTHING: readonly PolicyAction[] = [...ON_TABLES, "call"];
 
 export interface VisibilityQuestion {
   readonly catalog: Catalog;
@@ -37,20 +37,18 @@ class Asker {
   readonly #contexts: readonly PolicyContext[];
   readonly #answers = new Map<string, boolean>();
   readonly #onTables: readonly PolicyAction[];
-  readonly #onFunctions: readonly PolicyAction[];
-  readonly #onSchemas: readonly PolicyAction[];
+  readonly #onAnything: readonly PolicyAction[];
 
   constructor(question: VisibilityQuestion) {
     const { policies, context } = question;
     this.#question = question;
     this.#contexts = policies.statementContexts(context);
     this.#onTables = policies.distinctActions(ON_TABLES);
-    this.#onFunctions = policies.distinctActions(ON_FUNCTIONS);
-    this.#onSchemas = policies.distinctActions(ON_SCHEMAS);
+    this.#onAnything = policies.distinctActions(ON_ANYTHING);
   }
 
   readonly schema = (name: string): boolean => {
-    return this.#ask({ kind: "schema", database: this.#question.catalog.database, schema: name }, this.#onSchemas, []);
+    return this.#ask({ kind: "schema", database: this.#question.catalog.database, schema: name }, this.#onAnything, []);
   };
 
   readonly relation = (relation: CatalogRelation): boolean => {
@@ -63,7 +61,7 @@ class Asker {
     if (found === undefined) return false;
     const { schema, name } = found;
     const signature = `${name}(${found.arguments})`;
-    return this.#ask({ kind: "function", database: catalog.database, schema, name, signature }, this.#onFunctions, []);
+    return this.#ask({ kind: "function", database: catalog.database, schema, name, signature }, this.#onAnything, []);
   };
 
   /** A permit on all of a view's leaves permits to read it. */
