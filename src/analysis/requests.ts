@@ -71,25 +71,42 @@ export function copiedOut(requests: readonly PolicyRequest[]): readonly PolicyRe
   return requests.filter(({ action }) => action === "select").map((request) => ({ ...request, action: "copyOut" }));
 }
 
-/** How entries and refusals name a resource: `table:shop.public.customers`, `function:shop.public.f(integer)`. */
-export function resourceText(resource: PolicyResource): string {
+/**
+ * The one name of a resource: the id of its Cedar entity, and what entries, refusals and commands say. Two different ones never
+ * have one name: names may hold dots, quotes and line breaks, so parts are quoted as SQL quotes them.
+ */
+export function resourceName(resource: PolicyResource): string {
   switch (resource.kind) {
-    case "database":
-      return `database:${quoted(resource.database)}`;
-    case "schema":
-      return `schema:${quoted(resource.database)}.${quoted(resource.schema)}`;
-    case "table":
-      return `table:${quoted(resource.database)}.${quoted(resource.schema)}.${quoted(resource.name)}`;
-    case "function": {
-      const { database, schema, name, signature } = resource;
-      return `function:${quoted(database)}.${quoted(schema)}.${quoted(name)}${signature.slice(name.length)}`;
-    }
     case "label":
-      return `label:${resource.name}`;
+      return resource.name;
+    case "database":
+      return resource.database;
+    case "schema":
+      return `${databasePart(resource.database)}.${sqlName(resource.schema)}`;
+    case "table":
+      return `${databasePart(resource.database)}.${sqlName(resource.schema)}.${sqlName(resource.name)}`;
+    case "function":
+      return `${databasePart(resource.database)}.${sqlName(resource.schema)}.${functionPart(resource)}`;
   }
 }
 
+/** As entries have it: `table:shop.public.customers`, `function:shop.public.f(integer)`. */
+export function resourceText(resource: PolicyResource): string {
+  return `${resource.kind}:${resourceName(resource)}`;
+}
+
+/** `name(argument types)`, the name as SQL writes it; what is no function, such as a type with checks, has no arguments. */
+function functionPart({ name, signature }: { readonly name: string; readonly signature: string }): string {
+  const rest = signature.startsWith(name) ? signature.slice(name.length) : `(${signature})`;
+  return `${sqlName(name)}${rest}`;
+}
+
+/** Names of configured databases often hold a hyphen; the first dot ends them all the same. */
+function databasePart(name: string): string {
+  return /^[^."()\p{C}\p{Z}]+$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+}
+
 /** As SQL would have to write it: a dot in a name is not a dot between names. */
-function quoted(name: string): string {
+function sqlName(name: string): string {
   return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

@@ -1,9 +1,6 @@
-/**
- * How principals and resources are named as Cedar entities. Two different ones never have one name: names of the database may
- * hold dots, quotes and line breaks, so parts are quoted as SQL quotes them.
- */
+/** Principals and resources as Cedar entities: what they are, what they lie in, and what policies may ask of them. */
 
-import type { PolicyResource } from "../analysis/requests.ts";
+import { type PolicyResource, resourceName } from "../analysis/requests.ts";
 
 export interface EntityId {
   readonly type: string;
@@ -49,13 +46,13 @@ export function resourceEntity(resource: PolicyResource, databases: Databases): 
     }
     case "table": {
       const { database, schema, name } = resource;
-      const uid = { type: "Table", id: `${databasePart(database)}.${sqlName(schema)}.${sqlName(name)}` };
+      const uid = { type: "Table", id: resourceName(resource) };
       const attributes = { schema, name, kind: relationKindWord(resource.relationKind) };
       return { uid, attributes, ancestors: schemaChain(database, schema, databases) };
     }
     case "function": {
       const { database, schema, name } = resource;
-      const uid = { type: "Function", id: `${databasePart(database)}.${sqlName(schema)}.${functionPart(resource)}` };
+      const uid = { type: "Function", id: resourceName(resource) };
       return { uid, attributes: { schema, name }, ancestors: schemaChain(database, schema, databases) };
     }
   }
@@ -66,32 +63,11 @@ function schemaChain(database: string, schema: string, databases: Databases): re
 }
 
 function schemaUid(database: string, schema: string): EntityId {
-  return { type: "Schema", id: `${databasePart(database)}.${sqlName(schema)}` };
+  return { type: "Schema", id: resourceName({ kind: "schema", database, schema }) };
 }
 
 function databaseChain(database: string, databases: Databases): readonly [EntityId, ...EntityId[]] {
   const uid = { type: "Database", id: database };
   const environment = Object.hasOwn(databases, database) ? databases[database]?.environment : undefined;
   return environment === undefined ? [uid] : [uid, { type: "Environment", id: environment }];
-}
-
-/** `name(argument types)`, the name as SQL writes it; what is no function, such as a type with checks, has no arguments. */
-function functionPart({ name, signature }: { readonly name: string; readonly signature: string }): string {
-  const rest = signature.startsWith(name) ? signature.slice(name.length) : `(${signature})`;
-  return `${sqlName(name)}${rest}`;
-}
-
-/** Names of configured databases often hold a hyphen; the first dot ends them all the same. */
-function databasePart(name: string): string {
-  return /^[^."()\p{C}\p{Z}]+$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
-}
-
-/** As SQL would have to write it. */
-export function sqlName(name: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
-}
-
-/** Id without its type, as people read it: `shop.public.orders`; in an error line breaks and marks are encoded. */
-export function resourceName(resource: PolicyResource): string {
-  return resourceEntity(resource, {}).uid.id;
 }

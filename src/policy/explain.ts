@@ -1,10 +1,9 @@
 /** A decision in plain words, for people who ask why: which request, what decided, where that stands. Decides nothing. */
 
-import type { PolicyRequest } from "../analysis/requests.ts";
+import { type PolicyRequest, resourceName } from "../analysis/requests.ts";
 import { formatDuration } from "../config/duration.ts";
 import { printable } from "../identity/principal.ts";
 import type { Decision, Obligations } from "./decision.ts";
-import { resourceName } from "./entities.ts";
 import type { PolicyInfo } from "./policy-info.ts";
 import { actionOn } from "./policy-set.ts";
 

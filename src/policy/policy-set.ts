@@ -4,14 +4,14 @@
  */
 
 import { statefulIsAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
-import type { PolicyAction, PolicyRequest, PolicyResource } from "../analysis/requests.ts";
+import { type PolicyAction, type PolicyRequest, type PolicyResource, resourceName } from "../analysis/requests.ts";
 import { unreachable } from "../base/errors.ts";
 import { adviceFor } from "./advice.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { cedarCall, type PolicyContext, type PolicyPrincipal, principalEntity } from "./cedar-call.ts";
 import { checkPolicies } from "./checks.ts";
 import { combine, type Decision, type Deny, type Permit, strictest, union } from "./decision.ts";
-import { type Databases, resourceEntity, resourceName } from "./entities.ts";
+import { type Databases, resourceEntity } from "./entities.ts";
 import type { Mentions } from "./mentions.ts";
 import type { PolicyInfo } from "./policy-info.ts";
 import type { PolicyProblem } from "./problem.ts";

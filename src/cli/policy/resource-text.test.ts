@@ -1,8 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { type PolicyResource, resourceText } from "../../analysis/requests.ts";
+import { resourceEntity } from "../../policy/entities.ts";
+import { canonicalEntity } from "../../policy/entity-names.ts";
 import { parseResourceText } from "./resource-text.ts";
 
-const NAMES = ["orders", "Orders", "a.b", 'a"b', '"', "a(b)", "line\nbreak", "é", "a b", "$x", ".", "schema:x", "x)"];
+const NAMES = [
+  "orders",
+  "shop-eu",
+  "Orders",
+  "a.b",
+  'a"b',
+  '"',
+  "a(b)",
+  "line\nbreak",
+  "é",
+  "a b",
+  "$x",
+  ".",
+  "schema:x",
+  "x)",
+];
 
 function resources(): readonly PolicyResource[] {
   const all: PolicyResource[] = [];
@@ -28,6 +45,23 @@ describe("a resource as entries name it", () => {
     const all = resources();
 
     expect(new Set(all.map(resourceText)).size).toBe(all.length);
+  });
+
+  it("is the id of its entity in policies, which is read back from there too", () => {
+    for (const resource of resources()) {
+      const { uid } = resourceEntity(resource, {});
+      expect(resourceText(resource)).toBe(`${resource.kind}:${uid.id}`);
+      if (resource.kind !== "label" && resource.kind !== "function") expect(canonicalEntity(uid, {})?.uid).toEqual(uid);
+    }
+  });
+
+  it.each([
+    ['database:"shop-eu"', { kind: "database", database: "shop-eu" }],
+    ['schema:"shop-eu".public', { kind: "schema", database: "shop-eu", schema: "public" }],
+    ['table:"Shop"."X".y', { kind: "table", database: "Shop", schema: "X", name: "y", relationKind: "r" }],
+    ['table:"a.b".public.y', { kind: "table", database: "a.b", schema: "public", name: "y", relationKind: "r" }],
+  ])("is read as older gateways wrote it: %s", (text, resource) => {
+    expect(parseResourceText(text)).toEqual(resource);
   });
 
   it.each([
