@@ -105,9 +105,10 @@ function password(cell: Uint8Array, at: number, end: number, isConnection: boole
   if (valueEnd > start && byteAt(cell, valueEnd - 1) === BACKSLASH) valueEnd--;
   const value = rawText(cell, start, valueEnd);
   if (value === "" || isPlaceholder(value)) return null;
-  const isSure = isConnection || (quote !== 0 && value.length >= SHORTEST_PASSWORD && !/\s/.test(value));
+  const isSure =
+    isConnection || (quote !== 0 && value.length >= SHORTEST_PASSWORD && !/\s/.test(value) && !isCode(value));
   const isAssigned = byteAt(cell, at) === 0x3d;
-  const confidence = isSure ? 0.9 : looksChosen(value, isAssigned) ? 0.85 : isAssigned ? UNSURE : 0;
+  const confidence = isSure ? 0.9 : looksChosen(value) ? 0.85 : isAssigned ? UNSURE : 0;
   return confidence === 0 ? null : { start, end: valueEnd, detector: "assigned-secret", confidence, isPassword: true };
 }
 
@@ -116,11 +117,15 @@ function endsQuoted(byte: number, quote: number): boolean {
 }
 
 /** In prose a word follows `password:`; what people choose has a digit or a sign in it. */
-function looksChosen(value: string, isAssigned: boolean): boolean {
-  if (value.length < SHORTEST_PASSWORD) return false;
-  if (/^(\w+\(|\w+\.\w+\.?\w*\(|\/|=)/.test(value)) return false; // code and paths
-  const hasSign = /[^A-Za-z.:-]/.test(value.slice(0, -1)) || /\d$/.test(value);
-  return hasSign || (isAssigned && /[a-z][A-Z]|[A-Z]{2}[a-z]/.test(value));
+function looksChosen(value: string): boolean {
+  if (value.length < SHORTEST_PASSWORD || isCode(value)) return false;
+  return /[^A-Za-z.:\s\x80-\xff-]/.test(value.slice(0, -1)) || /\d$/.test(value);
+}
+
+/** A call, a member, an element, words with `_`; a path; the rest of a text whose quote ended at the sign; an object identifier. */
+function isCode(value: string): boolean {
+  if (/^[A-Za-z_$!][\w$]*(\(|([?.[]+[\w$\]]+)+(\(|$))/.test(value) || /^[a-z]+(_[a-z]+)+$/.test(value)) return true;
+  return /^[/=,;()\s]/.test(value) || /^\d+\.\d+\.[\d.]+$/.test(value);
 }
 
 /** A run of one alphabet with letters and digits: a word or a number alone is no key. */

@@ -1,8 +1,8 @@
 /** Payment card numbers: length and first digits of a network, the way they are grouped, and the check digit. */
 
 import { follows } from "./context.ts";
-import { DASH, type DigitWindow, DOT, SPACE } from "./digits.ts";
-import { goesOn, type Judgement, type WrittenNumber } from "./written-number.ts";
+import { DASH, type DigitWindow, SPACE } from "./digits.ts";
+import { goesOn, isInRow, type Judgement, type WrittenNumber } from "./written-number.ts";
 
 /**
  * First six digits from, to; lengths. Source: ISO/IEC 7812-1 and the networks' published ranges. Visa numbers of 13 digits are
@@ -58,7 +58,8 @@ export function findCard({ cell, window, prefix, isJoined }: WrittenNumber): Jud
   for (let groups = Math.min(window.groups, 5); groups > 0; groups--) {
     const length = window.digitsIn(groups);
     if (length < 14 || length > 19 || !isGrouped(window, groups) || !isCard(window, length)) continue;
-    if (goesOn(cell, window.end(groups - 1))) continue;
+    const last = window.end(groups - 1);
+    if (goesOn(cell, last) || (groups > 1 && isInRow(cell, window.start(0), last, 4))) continue;
     if (groups > 1) return { groups, confidence: GROUPED };
     const isSure = length <= 16 || follows(cell, window.start(0), WORDS);
     return { groups, confidence: isSure ? IN_ONE : LONG_IN_ONE };
@@ -69,7 +70,7 @@ export function findCard({ cell, window, prefix, isJoined }: WrittenNumber): Jud
 function isGrouped(window: DigitWindow, groups: number): boolean {
   if (groups === 1) return true;
   const separator = window.commonSeparator(groups);
-  return (separator === SPACE || separator === DASH || separator === DOT) && SHAPES.has(window.shape(groups));
+  return (separator === SPACE || separator === DASH) && SHAPES.has(window.shape(groups));
 }
 
 function isCard(window: DigitWindow, length: number): boolean {

@@ -117,6 +117,16 @@ class Findings implements FindingList {
     const all = this.#all;
     if (all.length === 0) return NOTHING;
     this.#all = [];
-    return all.length === 1 ? all : all.sort((a, b) => a.start - b.start || a.end - b.end);
+    return all.length === 1 ? all : all.sort(inOrder).filter(isSurest);
   }
+}
+
+function inOrder(a: Finding, b: Finding): number {
+  return a.start - b.start || a.end - b.end || b.confidence - a.confidence;
+}
+
+/** Of two findings of the same bytes the surer one is enough. */
+function isSurest({ start, end }: Finding, index: number, all: readonly Finding[]): boolean {
+  const before = all[index - 1];
+  return before === undefined || before.start !== start || before.end !== end;
 }

@@ -106,6 +106,7 @@ export class AzureSecretProbe implements Probe {
     const limit = Math.min(end, at + 1 + SECRET_AFTER + 4);
     while (secretEnd < limit && (is(byteAt(cell, secretEnd), BASE64URL) || isDotOrTilde(byteAt(cell, secretEnd))))
       secretEnd++;
+    if (byteAt(cell, secretEnd - 1) === code(".")) secretEnd--; // of the sentence
     if (isWordOn(cell, secretEnd) || !AZURE_SECRET.test(rawText(cell, start, secretEnd))) return at + 1;
     return found.add("azure-key", start, secretEnd, 0.97) ? secretEnd : at + 1;
   }

@@ -15,7 +15,8 @@ interface NationalForm {
 }
 
 /** NPA and NXX of the North American Numbering Plan: neither begins with 0 or 1, or is N11. Source: NANPA, "Numbering Resources". */
-const NANP = /^1?[2-9](?!11)[0-8]\d[2-9](?!11)\d{2}/;
+const NANP = /^[2-9](?!11)[0-8]\d[2-9](?!11)\d{2}/;
+const NANP_BEHIND_1 = /^1[2-9](?!11)[0-8]\d[2-9](?!11)\d{2}/;
 
 /** Below 0.8 it takes a word such as `tel` before it: numbers of other kinds are written so too. */
 const FORMS: readonly NationalForm[] = [
@@ -31,12 +32,13 @@ const FORMS: readonly NationalForm[] = [
   { shape: "3-3-4", separators: [DASH, DOT], starts: NANP, confidence: 0.9 },
   { shape: "3-3-4", separators: [SPACE, SLASH], mixed: true, starts: NANP, confidence: 0.7 },
   { shape: "3-3-4", separators: [SLASH, DASH], mixed: true, starts: NANP, confidence: 0.85 },
-  { shape: "1-3-3-4", separators: [CLOSE, DASH, SPACE, DOT], mixed: true, starts: NANP, confidence: 0.9 },
+  { shape: "1-3-3-4", separators: [CLOSE, DASH, SPACE, DOT], mixed: true, starts: NANP_BEHIND_1, confidence: 0.9 },
   { shape: "10", separators: [], starts: NANP, confidence: 0.4 },
   // United Kingdom, Germany, Australia, Japan and others with the trunk prefix 0
   { shape: "3-4-4", separators: [CLOSE, DASH, SPACE], mixed: true, starts: /^0[1-9]/, confidence: 0.9 },
   { shape: "4-3-4", separators: [CLOSE, DASH, SPACE], mixed: true, starts: /^0[1-9]/, confidence: 0.85 },
   { shape: "4-3-3", separators: [CLOSE, DASH, SPACE], mixed: true, starts: /^0[1-9]/, confidence: 0.85 },
+  { shape: "5-7", separators: [CLOSE, SPACE, SLASH, DASH], starts: /^0[1-9]/, confidence: 0.8 },
   { shape: "5-6", separators: [CLOSE, SPACE, DASH], starts: /^0[1-9]/, confidence: 0.85 },
   { shape: "5-3-3", separators: [CLOSE, SPACE, DASH], mixed: true, starts: /^0[1-9]/, confidence: 0.9 },
   { shape: "2-4-4", separators: [CLOSE, SPACE, DASH], mixed: true, starts: /^0[1-9]/, confidence: 0.85 },

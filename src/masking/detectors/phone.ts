@@ -1,17 +1,23 @@
 /** Telephone numbers: with `+` or `00` by the code and length of the country, without by the ways that countries write their own. */
 
-import { BLANK, byteAt, code, is } from "./bytes.ts";
+import { BLANK, byteAt, code, DIGIT, is } from "./bytes.ts";
 import { follows } from "./context.ts";
-import { type DigitWindow, OPEN } from "./digits.ts";
+import { type DigitWindow, digitAt, OPEN } from "./digits.ts";
 import { callingCodeLength } from "./phone-codes.ts";
 import { isNorthAmerican, nationalConfidence } from "./phone-national.ts";
-import { goesOn, goesOnBehindSpace, type Judgement, type WrittenNumber } from "./written-number.ts";
+import { goesOn, goesOnBehindSpace, isInRow, type Judgement, type WrittenNumber } from "./written-number.ts";
 
 const WORDS = new Set(
   "tel telephone phone phones mobile mobil mob cell cellphone fax call callback whatsapp sms telefon telefono tlf handy portable gsm dial landline".split(
     " ",
   ),
 );
+
+const SLASH = code("/");
+const BLANK_BYTE = code(" ");
+/** `0031 2044 0034`: tables of Unicode are full of them. */
+const CODE_POINTS = "4-4-4";
+const FEWEST_DIGITS = 8;
 
 const INTERNATIONAL = 0.95;
 /** `00` can begin a serial number too; in groups it hardly does. */
@@ -22,17 +28,33 @@ const NAMED = 0.85;
 const GROUPS_AT_MOST = 6;
 
 export function findPhone(number: WrittenNumber): Judgement | null {
-  if (number.isJoined) return null;
   const { window, prefix, cell, start } = number;
-  for (let groups = Math.min(window.groups, GROUPS_AT_MOST); groups > 0; groups--) {
-    const last = window.end(groups - 1);
-    if (window.digitsIn(groups) < 8 || goesOn(cell, last)) continue;
+  if (number.isJoined || isPartOfSlashes(cell, start)) return null;
+  const most = Math.min(window.groups, GROUPS_AT_MOST);
+  for (let groups = most; groups > 0; groups--) {
+    if (window.digitsIn(groups) < FEWEST_DIGITS || goesOnAsNumber(cell, window.end(groups - 1))) continue;
     const confidence = prefix === "+" ? withPlus(window, groups) : withoutPlus(number, groups);
     if (confidence > 0) return { groups, confidence };
   }
-  // Digits that a word calls a phone number are one, however they are written.
-  if (prefix !== "" || window.digitsIn(1) < 8 || window.digitsIn(1) > 12 || !follows(cell, start, WORDS)) return null;
-  return goesOn(cell, window.end(0)) ? null : { groups: 1, confidence: NAMED };
+  if (prefix !== "" || !follows(cell, start, WORDS)) return null;
+  for (let groups = most; groups > 0; groups--)
+    if (isAnyNumber(window, groups) && !goesOnAsNumber(cell, window.end(groups - 1)))
+      return { groups, confidence: NAMED };
+  return null;
+}
+
+/** Digits that a word calls a phone number are one, however they are written: unless they are a day. */
+function isAnyNumber(window: DigitWindow, groups: number): boolean {
+  const digits = window.digitsIn(groups);
+  return digits >= FEWEST_DIGITS && digits <= 12 && !/^(4-2-2|2-2-4|1-1-4|1-2-4|2-1-4)/.test(window.shape(groups));
+}
+
+function goesOnAsNumber(cell: Uint8Array, end: number): boolean {
+  return goesOn(cell, end) || (byteAt(cell, end) === SLASH && digitAt(cell, end + 1) !== 0);
+}
+
+function isPartOfSlashes(cell: Uint8Array, start: number): boolean {
+  return byteAt(cell, start - 1) === SLASH && is(byteAt(cell, start - 2), DIGIT);
 }
 
 function withPlus(window: DigitWindow, groups: number): number {
@@ -69,11 +91,25 @@ function withoutPlus({ cell, window, start, prefix }: WrittenNumber, groups: num
   const last = window.end(groups - 1);
   if (isPrice(cell, start, last)) return 0;
   const national = nationalConfidence(window, groups, prefix === "(");
-  const isRow = goesOnBehindSpace(cell, last);
-  const is00 = window.digit(0) === 0 && window.digit(1) === 0 && window.digit(2) !== 0;
-  if (is00 && groups > 1 && !isRow && isInternational(window, groups, 2)) return WITH_00;
+  const isRow =
+    goesOnBehindSpace(cell, last) ||
+    goesOnBeforeSpace(cell, start) ||
+    isInRow(cell, start, last, window.groupLength(0));
+  const is00 = startsWith00(window, 0) && window.digit(2) !== 0 && !startsWith00(window, 1);
+  if (is00 && groups > 1 && window.shape(groups) !== CODE_POINTS && !isRow && isInternational(window, groups, 2))
+    return WITH_00;
   if (national === 0 || isRow) return 0;
   return follows(cell, start, WORDS) ? Math.max(national, NAMED) : national;
+}
+
+function startsWith00(window: DigitWindow, group: number): boolean {
+  const first = window.digitsIn(group);
+  return window.groupLength(group) > 1 && window.digit(first) === 0 && window.digit(first + 1) === 0;
+}
+
+/** Whether a digit stands before the space before it: then it is the end of a row of numbers. */
+function goesOnBeforeSpace(cell: Uint8Array, start: number): boolean {
+  return byteAt(cell, start - 1) === BLANK_BYTE && is(byteAt(cell, start - 2), DIGIT);
 }
 
 /** Signs of money and share, first bytes of the UTF-8 ones: £ ¥ (c2), € (e2). */

@@ -10,7 +10,7 @@ const WORDS = new Set(
 export function isPlaceholder(value: string): boolean {
   if (/^(\$\{?[A-Za-z_]|\$\(|<|\{|%[sdv]|%\(|%[A-Z_]+%$|\[|\*|\.{3}|#\{|\$\d|:[a-z]|@[A-Za-z])/.test(value))
     return true;
-  if (WORDS.has(value.toLowerCase())) return true;
+  if (WORDS.has(value.toLowerCase()) || /^(your|my|some|the|insert|enter)[ _-]/i.test(value)) return true;
   const [first = ""] = value;
   return value.length > 2 && /^[*x.•_-]$/i.test(first) && [...value].every((character) => character === first);
 }
