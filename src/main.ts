@@ -319,10 +319,14 @@ function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeI
     for (const session of gateway.sessions) metrics.sessions.inc({ state: session.activity });
     metrics.auditLogLag.set(log.lag);
     metrics.auditLogUp.set(log.state === "ok" ? 1 : 0);
-    const { hits, misses } = gateway.treeCache;
-    metrics.treeCache.reset();
-    metrics.treeCache.inc({ result: "hit" }, hits);
-    metrics.treeCache.inc({ result: "miss" }, misses);
+    for (const [counter, { hits, misses }] of [
+      [metrics.parseCache, gateway.parseCache],
+      [metrics.treeCache, gateway.treeCache],
+    ] as const) {
+      counter.reset();
+      counter.inc({ result: "hit" }, hits);
+      counter.inc({ result: "miss" }, misses);
+    }
     metrics.policyMode.reset();
     metrics.policyMode.set({ mode: gateway.policy()?.mode ?? "none" }, 1);
     metrics.storeUp.set(storeIsUp() ? 1 : 0);

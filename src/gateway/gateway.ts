@@ -151,6 +151,15 @@ export class Gateway {
     return cache;
   }
 
+  /** Texts that had been parsed before, and that had not. */
+  get parseCache(): { readonly hits: number; readonly misses: number } {
+    const caches = [...this.#caches.values()];
+    return {
+      hits: caches.reduce((sum, { hits }) => sum + hits, 0),
+      misses: caches.reduce((sum, { misses }) => sum + misses, 0),
+    };
+  }
+
   /** The policy in force; null where none is configured. */
   policy(): ActivePolicy | null {
     return this.#options.policy();

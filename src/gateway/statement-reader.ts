@@ -46,7 +46,10 @@ export class StatementReader {
     if (text.length > this.#maxBytes) return overLimit(text.length, this.#maxBytes);
     const key = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("latin1");
     const recent = this.#recent.get(key);
-    if (recent !== undefined) return recent;
+    if (recent !== undefined) {
+      this.#cache.hits++; // of the shared one, which it would have been
+      return recent;
+    }
     const cached = this.#cache.get(key);
     if (cached !== undefined) return this.#remember(key, text, cached);
     if (text.length > INLINE_BYTES) return null;

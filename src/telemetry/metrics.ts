@@ -79,6 +79,11 @@ export class Metrics {
     "Entries of the audit log that the control store's index does not have yet.",
     [],
   );
+  readonly parseCache = this.#counter(
+    "postern_parse_cache_total",
+    "Texts that came, by whether the same one had been parsed before: a hit costs no parse.",
+    ["result"],
+  );
   readonly treeCache = this.#counter(
     "postern_tree_cache_total",
     "Trees of statements that were judged, by whether the same one had been read before.",

@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { encodeBind, encodeExecute, encodeParse, encodeSync } from "../../src/wire/extended.ts";
+import type { MessageWriter } from "../../src/wire/writer.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { lastSession, readLog } from "../support/log-entries.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -116,6 +118,57 @@ describe("a policy whose files change", () => {
     expect(summary(await client.query("SELECT n FROM notes"))).toContain("CommandComplete SELECT 0");
     expect(await published()).toHaveLength(1);
     client.destroy();
+  });
+});
+
+describe("a statement seen before", () => {
+  /** Of both caches: hits and misses since the gateway began. */
+  async function caches() {
+    const text = await (await fetch(`${gateway.http}/metrics`)).text();
+    const count = (name: string) => Number(new RegExp(`^postern_${name} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+    return {
+      parsed: count('parse_cache_total{result="miss"}'),
+      known: count('parse_cache_total{result="hit"}'),
+      treesRead: count('tree_cache_total{result="miss"}'),
+      treesKnown: count('tree_cache_total{result="hit"}'),
+    };
+  }
+  const SELECT = "SELECT n FROM notes WHERE n = 1";
+  const text = new TextEncoder().encode(SELECT);
+  const extended = [
+    (w: MessageWriter) => encodeParse(w, { statement: "", query: text, parameterTypes: [] }),
+    (w: MessageWriter) =>
+      encodeBind(w, { portal: "", statement: "", parameterFormats: [], parameters: [], resultFormats: [] }),
+    (w: MessageWriter) => encodeExecute(w, { portal: "", maxRows: 0 }),
+    encodeSync,
+  ];
+
+  it("is not parsed again, nor is its tree read again, in other sessions and by the other protocol", async () => {
+    const first = (await login()).client;
+    await first.query(SELECT);
+    const once = await caches();
+    const second = (await login()).client;
+    for (let n = 0; n < 10; n++) {
+      await first.query(SELECT);
+      second.send(...extended);
+      expect(summary(await second.until("ReadyForQuery"))).toContain("CommandComplete SELECT 0");
+    }
+    const often = await caches();
+    first.destroy();
+    second.destroy();
+
+    expect(once).toMatchObject({ parsed: 1, known: 0, treesRead: 1 });
+    expect(often).toMatchObject({ parsed: 1, known: 20, treesRead: 1 });
+    expect(often.treesKnown).toBeGreaterThan(once.treesKnown);
+  });
+
+  it("is analysed anew where it comes with other words", async () => {
+    const { client } = await login();
+    await client.query(SELECT);
+    await client.query(`${SELECT} OR n = 2`);
+    client.destroy();
+
+    expect(await caches()).toMatchObject({ parsed: 2, treesRead: 2 });
   });
 });
 
