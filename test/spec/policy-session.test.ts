@@ -157,8 +157,9 @@ describe("a statement seen before", () => {
     first.destroy();
     second.destroy();
 
-    expect(once).toMatchObject({ parsed: 1, known: 0, treesRead: 1 });
-    expect(often).toMatchObject({ parsed: 1, known: 20, treesRead: 1 });
+    expect(once).toMatchObject({ parsed: 1, treesRead: 1 });
+    expect(often).toMatchObject({ parsed: 1, treesRead: 1 });
+    expect(often.known).toBeGreaterThanOrEqual(once.known + 20);
     expect(often.treesKnown).toBeGreaterThan(once.treesKnown);
   });
 
