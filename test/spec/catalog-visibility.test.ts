@@ -166,6 +166,69 @@ describe.each(VERSIONS)("an agent that looks for hidden names on PostgreSQL %d",
   });
 });
 
+describe.each(VERSIONS)("a policy that names single things on PostgreSQL %d", (version) => {
+  const LISTS = [
+    "SELECT relname AS name FROM pg_class",
+    "SELECT table_name::text AS name FROM information_schema.tables",
+    "SELECT tablename::text AS name FROM pg_tables",
+    "SELECT attrelid::regclass::text AS name FROM pg_attribute WHERE attrelid >= 16384",
+    "SELECT typname AS name FROM pg_type",
+    "SELECT indexname::text AS name FROM pg_indexes",
+    "SELECT routine_name::text AS name FROM information_schema.routines WHERE specific_schema !~ '^(pg_|inf)'",
+    "SELECT conname AS name FROM pg_constraint",
+  ];
+
+  async function listed(policy: string): Promise<readonly string[]> {
+    const visibility = on(version).under(policy);
+    const found = new Set<string>();
+    for (const text of LISTS) {
+      const answer = await on(version).ask({ text, values: [] }, { visibility });
+      if (answer.kind !== "rows") throw new Error(`${text}: ${answer.message}`);
+      for (const [name] of answer.rows) if (name !== null && name !== undefined) found.add(name);
+    }
+    return [...found];
+  }
+
+  it("hides a table of a schema that is seen, with its row type, indexes and constraints", async () => {
+    const names = await listed(`permit (principal, action, resource in Schema::"test.shop");
+      forbid (principal, action, resource == Table::"test.shop.customers");`);
+
+    // shop.big was made like it, and has its NOT NULL constraints by their names.
+    const others = /_id_seq$|_not_null$/;
+    expect(names.filter((name) => /^_?customers|^named$/.test(name) && !others.test(name))).toEqual([]);
+    expect(names).toContain("orders");
+  });
+
+  it("hides a function of a schema that is seen", async () => {
+    const names = await listed(`permit (principal, action, resource in Schema::"test.shop");
+      forbid (principal, action, resource) when { resource has name && resource.name == "total" };`);
+
+    expect(names).not.toContain("total");
+    expect(names).toContain("tidy");
+  });
+
+  it("shows one table of a schema that is hidden", async () => {
+    const names = await listed(
+      `permit (principal, action == Action::"select", resource == Table::"test.canary_hr.canary_staff");`,
+    );
+
+    expect(names.filter((name) => CANARY.test(name)).sort()).toEqual(
+      [
+        "_canary_staff",
+        ...[
+          "canary_check",
+          "canary_hr.canary_index",
+          "canary_hr.canary_staff",
+          "canary_hr.canary_staff_pkey",
+          "canary_index",
+        ],
+        ...["canary_mood", "canary_pair", "canary_staff", "canary_staff_pkey"],
+        ...(version === 18 ? ["canary_staff_canary_id_not_null", "canary_staff_canary_name_not_null"] : []),
+      ].sort(),
+    );
+  });
+});
+
 describe.each(VERSIONS)("the plan of a query on PostgreSQL %d", (version) => {
   it.each([
     ["SELECT * FROM shop.orders", true],
