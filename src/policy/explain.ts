@@ -53,11 +53,12 @@ function reasonLines(decision: Decision, by: readonly string[]): readonly string
       );
     }
     case "hold": {
-      const { approvers, quorum, expiresMs, reason } = decision;
+      const { approvers, quorum, expiresMs, reason, inTransaction } = decision;
       const people = quorum === 1 ? "" : `, ${quorum} people of each`;
       return [
         `held by ${names}: ${reason}`,
         `until approved by ${approvers.join(" and ")}${people}, within ${formatDuration(expiresMs)}`,
+        ...(inTransaction === "hold" ? [] : ["inside a transaction: denied"]),
       ];
     }
   }

@@ -10,7 +10,7 @@ import { adviceFor } from "./advice.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { cedarCall, type PolicyContext, type PolicyPrincipal, principalEntity } from "./cedar-call.ts";
 import { checkPolicies } from "./checks.ts";
-import { combine, type Decision, type Deny, type Permit, strictest, union } from "./decision.ts";
+import { combine, type Decision, type Deny, type Hold, type Permit, strictest, union } from "./decision.ts";
 import { type Databases, resourceEntity } from "./entities.ts";
 import type { Mentions } from "./mentions.ts";
 import type { PolicyInfo } from "./policy-info.ts";
@@ -53,6 +53,7 @@ export class PolicySet {
   readonly policies: readonly PolicyInfo[];
   readonly #compiled: CompiledPolicies;
   readonly #byId: ReadonlyMap<string, PolicyInfo>;
+  readonly #holds: boolean;
   readonly #answers = new BoundedMap<Answer>(MAX_DECISIONS);
   readonly #decisions = new BoundedMap<Decision>(MAX_DECISIONS);
   /** Principals, contexts and requests are made once and asked about often. */
@@ -66,6 +67,7 @@ export class PolicySet {
     this.#compiled = compiled;
     this.version = compiled.version;
     this.policies = compiled.policies;
+    this.#holds = compiled.policies.some(({ approvers }) => approvers.length > 0);
     this.#byId = new Map(compiled.policies.map((policy) => [policy.id, policy]));
   }
 
@@ -121,7 +123,7 @@ export class PolicySet {
   statementContexts(context: PolicyContext): readonly PolicyContext[] {
     let all: readonly PolicyContext[] = [context];
     for (const name of SWITCHES) {
-      if (this.#compiled.mentions.has(name)) all = all.flatMap((one) => [one, { ...one, [name]: !one[name] }]);
+      if (this.#looksAt(name)) all = all.flatMap((one) => [one, { ...one, [name]: !one[name] }]);
     }
     return all;
   }
@@ -171,21 +173,22 @@ export class PolicySet {
       reason: reasonOf(forbids) ?? `${actionOn(request)} needs approval`,
       inTransaction: forbids.every(({ inTransaction }) => inTransaction === "hold") ? "hold" : "deny",
     } as const;
-    return approved.verdict === "hold" ? combine([hold, approved]) : hold;
+    const whole = approved.verdict === "hold" ? combine([hold, approved]) : hold;
+    if (whole.verdict !== "hold" || whole.inTransaction === "hold" || !context.inTransaction) return whole;
+    return deniedInTransaction(whole);
   }
 
   /** @param final those of the forbidding policies whose reason is told: no approval lifts them. */
   #denied(final: readonly PolicyInfo[], all: readonly PolicyInfo[], question: Question): Deny {
-    const wouldPass = (context: PolicyContext): boolean =>
-      this.#judge({ ...question, context, advise: false }).verdict !== "deny";
-    const advice = question.advise ? adviceFor(question.context, this.#compiled.mentions, wouldPass) : null;
+    const decide = (context: PolicyContext): Decision => this.#judge({ ...question, context, advise: false });
+    const advice = question.advise ? adviceFor(question.context, this.#compiled.mentions, decide) : null;
     return {
       verdict: "deny",
       policies: idsOf(all),
       reason: reasonOf(final) ?? `${actionOn(question.request)} is forbidden`,
       hint:
         advice ??
-        "Leave it out: no other way of asking for it would pass. Whether it should, the policy's owner decides.",
+        "Leave it out: nothing that you can change in it would make it pass. If it is needed, show the policy's owner this message.",
     };
   }
 
@@ -256,10 +259,15 @@ export class PolicySet {
     return number;
   }
 
+  /** A hold may be a denial inside a transaction though no condition asks about that. */
+  #looksAt(name: (typeof SWITCHES)[number]): boolean {
+    return this.#compiled.mentions.has(name) || (name === "inTransaction" && this.#holds);
+  }
+
   #contextKey(context: PolicyContext): string {
     const { mentions } = this.#compiled;
     let key = context.approvedBy.length === 0 ? "" : JSON.stringify(context.approvedBy);
-    for (const name of SWITCHES) if (mentions.has(name)) key += context[name] ? "1" : "0";
+    for (const name of SWITCHES) if (this.#looksAt(name)) key += context[name] ? "1" : "0";
     for (const name of VALUES) if (mentions.has(name)) key += `,${JSON.stringify(context[name] ?? null)}`;
     return key;
   }
@@ -271,6 +279,16 @@ const VALUES = ["via", "purpose", "hour", "weekday", "onBehalfOf", "clientAddres
 function permitBy(policies: readonly PolicyInfo[]): Permit {
   const obligations = policies.map(({ maxRows }) => (maxRows === undefined ? {} : { maxRows }));
   return { verdict: "permit", policies: idsOf(policies), obligations: strictest(obligations) };
+}
+
+/** Locks are held in there: nobody else is to wait while people think (design page approval, "Rules"). */
+function deniedInTransaction({ policies, approvers, reason }: Hold): Deny {
+  return {
+    verdict: "deny",
+    policies,
+    reason: `${reason}; what needs approval cannot wait inside an open transaction`,
+    hint: `Ask before BEGIN: outside of a transaction it would wait for approval by ${approvers.join(" and ")}.`,
+  };
 }
 
 function notPermitted(request: PolicyRequest): Deny {

@@ -36,7 +36,7 @@ describe("the refusal of a statement", () => {
       sqlstate: "42501",
       severity: "ERROR",
       message: "policy does not permit delete on table shop.public.orders",
-      detail: "Policy never-without-where: name the rows.",
+      detail: "Policy never-without-where: name the rows (delete on table shop.public.orders).",
       hint: "It would pass with a WHERE clause.",
     });
   });
@@ -64,6 +64,16 @@ describe("the refusal of a statement", () => {
     ]);
   });
 
+  it("has a hint for each thing that must change, and one where it is the same", () => {
+    const requests = [request("delete", "orders"), request("select", "salaries")];
+
+    expect(refusalOf(requests, [DENY, NONE])?.hint?.split("\n")).toEqual([
+      "delete on table shop.public.orders: It would pass with a WHERE clause.",
+      "select on table shop.public.salaries: Leave it out, or ask.",
+    ]);
+    expect(refusalOf(requests, [DENY, DENY])?.hint).toBe("It would pass with a WHERE clause.");
+  });
+
   it("tells a denial before a hold", () => {
     const error = refusalOf([request("update", "orders"), request("select", "salaries")], [HOLD, NONE]);
 
@@ -74,7 +84,7 @@ describe("the refusal of a statement", () => {
     expect(refusalOf([request("update", "orders")], [HOLD])).toMatchObject({
       sqlstate: "42501",
       message: "update on table shop.public.orders needs approval by dba, which this gateway cannot ask for yet",
-      detail: "Policy writes-wait: writes are approved by a DBA.",
+      detail: "Policy writes-wait: writes are approved by a DBA (update on table shop.public.orders).",
       hint: "Ask dba to run it. Once approvals are served, it would wait for them up to 15m.",
     });
   });
@@ -149,6 +159,7 @@ describe("an explanation", () => {
       "update on table shop.public.orders",
       "  held by writes-wait: writes are approved by a DBA",
       "  until approved by dba, within 15m",
+      "  inside a transaction: denied",
     ]);
   });
 });

@@ -35,12 +35,21 @@ function undecided(request: PolicyRequest): Deny {
   return { verdict: "deny", policies: [], reason: `${actionOn(request)} was not decided`, hint: "", errored: true };
 }
 
-function denial({ request, decision }: Refused<Deny>, all: readonly Refused<Deny>[]): GatewayError {
+function denial({ request }: Refused<Deny>, all: readonly Refused<Deny>[]): GatewayError {
   const others = all.length === 1 ? "" : ` (and ${all.length - 1} more)`;
+  const hint = hintOf(all);
   return new GatewayError("STATEMENT_DENIED", printable(`policy does not permit ${actionOn(request)}${others}`), {
     detail: detailOf(all),
-    ...(decision.hint === "" ? {} : { hint: printable(decision.hint) }),
+    ...(hint === "" ? {} : { hint }),
   });
+}
+
+/** One for all where there is one; else a line for each, since each of them is needed. */
+function hintOf(all: readonly Refused<Deny>[]): string {
+  const hints = [...new Set(all.map(({ decision }) => decision.hint).filter((hint) => hint !== ""))];
+  if (hints.length <= 1) return printable(hints[0] ?? "");
+  const told = all.slice(0, TOLD).filter(({ decision }) => decision.hint !== "");
+  return told.map(({ request, decision }) => printable(`${actionOn(request)}: ${decision.hint}`)).join("\n");
 }
 
 function needsApproval({ request }: Refused<Hold>, all: readonly Refused<Hold>[]): GatewayError {
@@ -55,12 +64,12 @@ function needsApproval({ request }: Refused<Hold>, all: readonly Refused<Hold>[]
   });
 }
 
-/** A line for each: `Policy writes-wait: writes are approved by a DBA (update on table shop.public.orders).` */
+/** A line for each, with policy, reason, action and resource: `Policy writes-wait: a DBA approves (update on table shop.public.orders).` */
 function detailOf(refused: readonly Refused<Deny | Hold>[]): string {
   const lines = refused.slice(0, TOLD).map(({ request, decision }) => {
     const { policies, reason } = decision;
     const by = policies.length === 0 ? "" : `${policies.length === 1 ? "Policy" : "Policies"} ${policies.join(", ")}: `;
-    const what = reason.includes(actionOn(request)) || refused.length === 1 ? "" : ` (${actionOn(request)})`;
+    const what = reason.includes(actionOn(request)) ? "" : ` (${actionOn(request)})`;
     const line = `${by}${reason}${what}.`;
     return printable(line.charAt(0).toUpperCase() + line.slice(1));
   });

@@ -51,7 +51,7 @@ describe("the demo with --once", () => {
       "another audience: refused, 28000",
       "(alg: none): refused, 28000",
       "DROP TABLE customers: refused, 42501",
-      "Policy no-definitions: agents do not change definitions.",
+      "Policy no-definitions: agents do not change definitions (drop on table shop.public.customers).",
     ]) {
       expect(second.output()).toContain(words);
     }
@@ -111,7 +111,8 @@ describe("the demo's screen", () => {
     const denied = await client.query("DROP TABLE customers").catch((error: unknown) => error);
     await client.end();
 
-    expect(denied).toMatchObject({ code: "42501", detail: "Policy no-definitions: agents do not change definitions." });
+    const detail = "Policy no-definitions: agents do not change definitions (drop on table shop.public.customers).";
+    expect(denied).toMatchObject({ code: "42501", detail });
     expect(screen).toContain("DROP TABLE customers;");
     expect(rows).toEqual([{ role: "agent", application: "support-agent" }]);
     expect(screen.trimEnd().split("\n").length).toBeLessThanOrEqual(24);

@@ -110,6 +110,20 @@ describe("postern policy explain", () => {
     expect(out).toContain("HINT:  Leave it out, or ask the policy's owner to permit drop on table shop.public.orders.");
   });
 
+  it("fits a terminal of 60 columns, without colour too, and is cut nowhere else", async () => {
+    const sql = "UPDATE notes SET body = 'x' FROM big_open_orders b, hr.salaries s WHERE notes.id = b.id";
+    const args = ["policy", "explain", sql, "--groups", "agents", "--database", "shop"];
+    const env = { POSTERN_CONFIG: join(cli.folder, "postern.yaml") };
+    const [narrow, piped] = [await cli.run(args, { env, columns: 60 }), await cli.run(args, { env })];
+
+    const lines = narrow.out.split("\n").filter((line) => line !== sql);
+    expect(lines.filter((line) => line.length > 60)).toEqual([]);
+    expect(narrow.out).not.toContain("\u001b");
+    const words = (text: string) => text.replaceAll(/[\s│├└]+/g, " ");
+    expect(words(narrow.out)).toBe(words(piped.out));
+    expect(piped.out.split("\n").length).toBeLessThan(lines.length);
+  });
+
   it("ends with status 4 where an approval is owed, and with 0 as if it had been given", async () => {
     const sql = "UPDATE orders SET memo = 'x' WHERE id = 1";
 
@@ -129,7 +143,7 @@ describe("postern policy explain", () => {
         verdict: "deny",
         policies: ["name-rows"],
         requests: [{ action: "delete", resource: "table:shop.hr.orders", decision: "deny", policies: ["name-rows"] }],
-        refusal: { sqlstate: "42501", detail: "Policy name-rows: name the rows." },
+        refusal: { sqlstate: "42501", detail: "Policy name-rows: name the rows (delete on table shop.hr.orders)." },
       },
     ]);
   });

@@ -15,6 +15,7 @@ import { type AskerOptions, askerOptions, contextOf, principalOf } from "../poli
 import { policyConfig, readPolicyFolder, usableFolder } from "../policy/folder.ts";
 import { type ResolvedText, Resolver } from "../policy/resolver.ts";
 import { offlineSource, onlyDatabase, savedCatalog, targetOf, withServer } from "../policy/source.ts";
+import { wrap } from "../table.ts";
 import { paint, visible } from "../text.ts";
 
 interface ExplainOptions extends ConfigOptions, FormatOptions, AskerOptions {
@@ -163,42 +164,66 @@ function show(
     catalog === undefined
       ? `by the server's own tree${database === undefined ? "" : ` of ${database}`}`
       : `offline, by ${catalog}: an approximation of what the server would say`;
-  out.write(
-    `${visible(`${principal.kind} ${principal.id} in ${groups}; policy ${set.version.slice(0, 12)}; ${where}`)}\n`,
-  );
+  const write = (text: string, first = "", other = first): void => hang(context, visible(text), first, other);
+  write(`${principal.kind} ${principal.id} in ${groups}; policy ${set.version.slice(0, 12)}; ${where}`);
   for (const { sql, class: kind, verdict, refusal, decisions, statement } of explained) {
     out.write(`\n${visible(sql)}\n`);
     out.write(`${paint(out.color, COLORS[verdict], WORDS[verdict])} (${kind})\n`);
-    for (const line of tree(statement, decisions, set)) out.write(`${visible(line)}\n`);
-    for (const text of statement.notes) out.write(`  note: ${visible(text)}\n`);
+    for (const { text, first, other } of tree(statement, decisions, set)) write(text, first, other);
+    for (const text of statement.notes) write(text, "  note: ", "        ");
     if (refusal !== null)
-      out.write(
-        refusalText(refusal)
-          .map((line) => `  ${visible(line)}\n`)
-          .join(""),
-      );
+      for (const [first, text] of refusalText(refusal)) write(text, first, " ".repeat(first.length));
   }
   if (explained.length > 1) note(context, `${explained.length} statements, each explained as if it were sent alone.`);
 }
 
-function tree({ requests }: ResolvedText, decisions: readonly Decision[], set: PolicySet): readonly string[] {
+interface Branch {
+  readonly text: string;
+  /** Before the first line of it, and before those that it goes on in. */
+  readonly first: string;
+  readonly other: string;
+}
+
+function tree({ requests }: ResolvedText, decisions: readonly Decision[], set: PolicySet): readonly Branch[] {
   const branches = requests.flatMap((request, index) => {
     const decision = decisions[index];
     return decision === undefined ? [] : [explainDecision(request, decision, set.policies)];
   });
   return branches.flatMap((lines, index) => {
     const last = index === branches.length - 1;
-    return lines.map((line, at) => `  ${at === 0 ? (last ? "└ " : "├ ") : last ? "  " : "│ "}${line}`);
+    const trunk = last ? "    " : "  │ ";
+    return lines.map((line, at) => {
+      const text = line.trimStart();
+      const indent = " ".repeat(line.length - text.length);
+      return { text, first: `${at > 0 ? trunk : last ? "  └ " : "  ├ "}${indent}`, other: `${trunk}${indent}  ` };
+    });
   });
 }
 
+/** On a terminal a long line goes on below itself; anywhere else it stays one. */
+function hang({ out }: CliContext, text: string, first: string, other: string): void {
+  const room = out.isTerminal && out.columns > 0 ? Math.max(20, out.columns - other.length) : Number.POSITIVE_INFINITY;
+  const lines = wrap(text, room);
+  out.write(lines.map((line, at) => `${at === 0 ? first : other}${line}\n`).join(""));
+}
+
 /** As psql shows it to the agent. */
-function refusalText({ sqlstate, message, detail, hint }: ReturnType<typeof refusalData>): readonly string[] {
+function refusalText({
+  sqlstate,
+  message,
+  detail,
+  hint,
+}: ReturnType<typeof refusalData>): readonly (readonly [first: string, text: string])[] {
+  const lines = (label: string, text: string | null): readonly (readonly [string, string])[] =>
+    (text ?? "").split("\n").flatMap((line, at) => {
+      if (text === null) return [];
+      return [[at === 0 ? `    ${label}:  ` : " ".repeat(label.length + 7), line] as const];
+    });
   return [
-    "The agent would read:",
-    `  ERROR:  ${sqlstate}: ${message}`,
-    ...(detail === null ? [] : `DETAIL:  ${detail}`.split("\n").map((line) => `  ${line}`)),
-    ...(hint === null ? [] : [`  HINT:  ${hint}`]),
+    ["  ", "The agent would read:"],
+    ...lines("ERROR", `${sqlstate}: ${message}`),
+    ...lines("DETAIL", detail),
+    ...lines("HINT", hint),
   ];
 }
 
