@@ -3,6 +3,7 @@
  * an agent disguises, it does not see. Waits for nothing and keeps nothing of a cell.
  */
 
+import { byteAt } from "./bytes.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { CredentialProbe } from "./credentials.ts";
 import { EmailProbe } from "./email.ts";
@@ -37,7 +38,8 @@ const PROBES: readonly (readonly [readonly DetectorName[], (on: ReadonlySet<Dete
 /** Made once and used for any number of cells, one after the other: `scan` is not re-entrant. */
 export class DetectorSet {
   readonly #config: DetectorConfig;
-  readonly #probes: readonly Probe[];
+  /** Probes that want to know where a cell begins. */
+  readonly #beginning: readonly Probe[];
   /** By byte: 0, or 1 + the index in #asked of the probes that are asked there. */
   readonly #anchors = new Uint8Array(256);
   readonly #asked: (readonly Probe[])[] = [];
@@ -46,12 +48,13 @@ export class DetectorSet {
   constructor(config: DetectorConfig) {
     this.#config = config;
     this.#found = new Findings(config.on);
-    this.#probes = PROBES.filter(([names]) => names.some((name) => config.on.has(name))).map(([, make]) =>
+    const probes = PROBES.filter(([names]) => names.some((name) => config.on.has(name))).map(([, make]) =>
       make(config.on),
     );
+    this.#beginning = probes.filter(({ begin }) => begin !== undefined);
     for (let byte = 0; byte < 256; byte++) {
-      const probes = this.#probes.filter(({ anchors }) => anchors.includes(byte));
-      if (probes.length > 0) this.#anchors[byte] = this.#asked.push(probes);
+      const asked = probes.filter(({ anchors }) => anchors.includes(byte));
+      if (asked.length > 0) this.#anchors[byte] = this.#asked.push(asked);
     }
   }
 
@@ -67,24 +70,15 @@ export class DetectorSet {
   scan(cell: Uint8Array): readonly Finding[] {
     const end = Math.min(cell.length, this.#config.cellBytes);
     if (end < SHORTEST) return NOTHING;
-    const anchors = this.#anchors;
-    let isBegun = false;
-    for (let at = 0; at < end; ) {
-      const asked = anchors[cell[at] ?? 0] ?? 0;
-      if (asked === 0) {
-        at++;
-        continue;
-      }
-      if (!isBegun) isBegun = this.#begin();
-      at = this.#ask(this.#asked[asked - 1] ?? [], cell, at, end);
-    }
-    return isBegun ? this.#found.take() : NOTHING;
-  }
-
-  #begin(): true {
-    for (const probe of this.#probes) probe.begin?.();
+    let at = nextAnchor(cell, 0, end, this.#anchors);
+    if (at === end) return NOTHING;
     this.#found.clear();
-    return true;
+    for (const probe of this.#beginning) probe.begin?.();
+    while (at < end) {
+      const asked = this.#asked[(this.#anchors[byteAt(cell, at)] ?? 0) - 1] ?? [];
+      at = nextAnchor(cell, this.#ask(asked, cell, at, end), end, this.#anchors);
+    }
+    return this.#found.take();
   }
 
   /** @returns the least of where the probes would go on: none passes over what another has to see. */
@@ -93,6 +87,13 @@ export class DetectorSet {
     for (const probe of probes) next = Math.min(next, probe.look(cell, at, end, this.#found));
     return Math.max(next, at + 1);
   }
+}
+
+/** Where the next byte is at which a probe is asked; `end` where none is. Most of the time of a scan is spent here. */
+function nextAnchor(cell: Uint8Array, from: number, end: number, anchors: Uint8Array): number {
+  let at = from;
+  while (at < end && anchors[cell[at] ?? 0] === 0) at++;
+  return Math.min(at, end);
 }
 
 class Findings implements FindingList {
