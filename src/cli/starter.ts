@@ -43,7 +43,7 @@ databases:
       agent: { user: agent, password: "\${POSTERN_SHOP_PASSWORD}", groups: [agents] }
     defaultRole: agent
 
-policy: ./policy                    # who may do what: *.cedar in this folder; without this line all that the role may
+policy: ./policy                    # who may do what: *.cedar in this folder; what it does not permit is refused
 
 limits:
   session: { idle: 1h, idleInTransaction: 10m, lifetime: 24h }

@@ -13,14 +13,24 @@ export function crossCheck(document: ConfigDocument, report: Report): void {
   checkIssuers(document.issuers, report);
   checkCertificates(document, report);
   for (const [name, database] of Object.entries(document.databases)) checkDatabase(name, database, report);
-  if (document.policy === undefined && document.policyMode === "shadow") {
-    report("error", ["policyMode"], "has no effect without policy", "name the policy's folder, or take it out");
-  }
+  checkPolicy(document, report);
   if (document.issuers.length === 0 && document.certificates.length === 0) {
     report("warning", ["issuers"], "no issuer and no certificate is configured: nobody can connect");
   }
   if (Object.keys(document.databases).length === 0) {
     report("warning", ["databases"], "no database is configured: there is nothing to connect to");
+  }
+}
+
+/** To run without a policy is to let every agent do what its role may: it has to be said. */
+function checkPolicy({ policy, policyMode }: ConfigDocument, report: Report): void {
+  if (policy === undefined && policyMode !== "none") {
+    const hint =
+      "postern init writes a folder to start from; policyMode: none lets every agent do what its upstream role may";
+    report("error", ["policy"], "is missing: nothing would be permitted", hint);
+  }
+  if (policy !== undefined && policyMode === "none") {
+    report("warning", ["policyMode"], "the policy is not used: every agent may do what its upstream role may");
   }
 }
 

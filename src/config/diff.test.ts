@@ -13,6 +13,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const TEXT = `gateway: { name: shop, tls: off }
+policyMode: none
 store: { url: "postgres://postern:one@127.0.0.1/postern" }
 issuers:
   - { url: "https://idp.example.com", audience: postern, kind: agent }

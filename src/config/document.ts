@@ -205,13 +205,13 @@ export const ConfigDocument = z.strictObject({
   databases: z.record(name("a database name"), Database).describe("Databases, by the name that agents ask for."),
   policy: path()
     .optional()
-    .describe(
-      "Folder of the policy: *.cedar and functions.yaml. Without it every agent may run what its upstream role may.",
-    ),
+    .describe("Folder of the policy: *.cedar and functions.yaml. What it does not permit is refused."),
   policyMode: z
-    .enum(["enforce", "shadow"])
+    .enum(["enforce", "shadow", "none"])
     .default("enforce")
-    .describe("`shadow`: the policy decides and its decisions are recorded, and none is enforced."),
+    .describe(
+      "`shadow`: the policy decides and its decisions are recorded, and none is enforced. `none`: every agent may do what its upstream role may.",
+    ),
   labels: path().optional().describe("File of the labels. Accepted now, used when masking is."),
   limits: Limits.prefault({}).describe("Limits of sessions, statements and messages."),
   approvals: Approvals.prefault({}).describe("Held statements. Accepted now, used when approvals are."),

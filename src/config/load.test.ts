@@ -31,6 +31,7 @@ function problems(text: string, env: NodeJS.ProcessEnv = {}): readonly string[] 
 }
 
 const MINIMAL = `gateway: { name: shop, tls: off }
+policyMode: none
 store: { url: "postgres://postern@127.0.0.1/postern" }
 issuers:
   - { url: "https://idp.example.com", audience: postern, kind: agent }
@@ -201,14 +202,14 @@ limits: { session: { idle: 90 } }
     const path = file(MINIMAL.replace("kind: agent", "kind: robot"));
 
     expect(() => loadConfig(path, {})).toThrow(ConfigError);
-    expect(() => loadConfig(path, {})).toThrow(`${path}:4:64: issuers[0].kind: expected agent or human`);
+    expect(() => loadConfig(path, {})).toThrow(`${path}:5:64: issuers[0].kind: expected agent or human`);
   });
 
   it.each([
     [
       "a key given twice",
       `${MINIMAL}audit: {}\naudit: {}\n`,
-      "15:1: this key stands here already (keep one of the two)",
+      "16:1: this key stands here already (keep one of the two)",
     ],
     ["text that is no YAML", "gateway: {", "1:11: not valid YAML"],
     ["an empty file", "", "1:1: gateway: this key is missing"],
@@ -216,42 +217,42 @@ limits: { session: { idle: 90 } }
     [
       "a database name that no URL can carry",
       MINIMAL.replace("  shop:", "  sh op:"),
-      "6:3: databases.sh op: this name will not do",
+      "7:3: databases.sh op: this name will not do",
     ],
     [
       "a timer beyond what timers hold",
       `${MINIMAL}limits: { session: { lifetime: 30d } }`,
-      "14:32: limits.session.lifetime: expected a duration of more than 0 and at most 24d",
+      "15:32: limits.session.lifetime: expected a duration of more than 0 and at most 24d",
     ],
     [
       "a size that is too small",
       `${MINIMAL}limits: { messageSize: 1B }`,
-      "14:24: limits.messageSize: expected a size from 64KiB to 1GiB",
+      "15:24: limits.messageSize: expected a size from 64KiB to 1GiB",
     ],
     [
       "a role that is not there",
       MINIMAL.replace("defaultRole: agent", "defaultRole: agnet"),
-      '13:18: databases.shop.defaultRole: there is no role "agnet" under roles (did you mean "agent"?)',
+      '14:18: databases.shop.defaultRole: there is no role "agnet" under roles (did you mean "agent"?)',
     ],
     [
       "no TLS beyond loopback",
       MINIMAL.replace("tls: off", "listen: { host: 0.0.0.0 }, tls: off"),
       "1:56: gateway.tls: off is for a loopback address",
     ],
-    ["an issuer in the clear", MINIMAL.replace("https:", "http:"), "4:12: issuers[0].url: expected https"],
-    ["an issuer that is no address", MINIMAL.replace("https:", "ftp:"), "4:12: issuers[0].url: expected an address"],
+    ["an issuer in the clear", MINIMAL.replace("https:", "http:"), "5:12: issuers[0].url: expected https"],
+    ["an issuer that is no address", MINIMAL.replace("https:", "ftp:"), "5:12: issuers[0].url: expected an address"],
     [
       "an issuer twice",
       MINIMAL.replace(
         "databases:",
         `  - { url: "https://idp.example.com/", audience: postern, kind: human }\ndatabases:`,
       ),
-      "5:12: issuers[1].url: issuers[0] is the same, with the same audience",
+      "6:12: issuers[1].url: issuers[0] is the same, with the same audience",
     ],
     [
       "a certificate that nobody asks for",
       `${MINIMAL}certificates: [{ subject: "CN=a", principal: { subject: a } }]`,
-      "14:1: certificates: no client certificate is ever asked for",
+      "15:1: certificates: no client certificate is ever asked for",
     ],
     [
       "a certificate named in two ways",
@@ -261,7 +262,7 @@ limits: { session: { idle: 90 } }
     [
       "a key without its certificate",
       MINIMAL.replace("user: agent,", "user: agent, key: server.key,"),
-      "12:34: databases.shop.roles.agent.key: key is of no use without cert",
+      "13:34: databases.shop.roles.agent.key: key is of no use without cert",
     ],
     [
       "TLS files where TLS is off",
@@ -273,11 +274,13 @@ limits: { session: { idle: 90 } }
       MINIMAL.replace("tls: off", "tls: { cert: gone.crt, key: server.key }"),
       "no such file",
     ],
-    ["a mode of no policy", `${MINIMAL}policyMode: shadow\n`, "14:13: policyMode: has no effect without policy"],
+    ["no policy", MINIMAL.replace("policyMode: none\n", ""), "policy: is missing: nothing would be permitted"],
+    ["a shadow of no policy", MINIMAL.replace("Mode: none", "Mode: shadow"), "policy: is missing"],
+    ["a policy that is not used", `${MINIMAL}policy: ./policy\n`, "the policy is not used"],
     [
       "a limit that is none",
       `${MINIMAL}limits: { groups: { etl: { bytes: 1B } } }`,
-      "14:35: limits.groups.etl.bytes: expected a size from 1KiB to 1TiB",
+      "15:35: limits.groups.etl.bytes: expected a size from 1KiB to 1TiB",
     ],
     [
       "two listeners on one port",
@@ -367,7 +370,7 @@ describe("a secret", () => {
 
     expect(config).toBeDefined();
     expect(found).toMatchObject([
-      { severity: "warning", line: 12, column: 47, path: "databases.shop.roles.agent.password.file" },
+      { severity: "warning", line: 13, column: 47, path: "databases.shop.roles.agent.password.file" },
     ]);
     expect(found[0]?.message).toContain("mode 644");
   });
@@ -377,7 +380,7 @@ describe("a secret", () => {
 
     expect(problems(text)).toEqual([
       expect.stringMatching(
-        /^12:39: warning: databases\.shop\.roles\.agent\.password: this secret stands in the file itself.*chmod 600/,
+        /^13:39: warning: databases\.shop\.roles\.agent\.password: this secret stands in the file itself.*chmod 600/,
       ),
     ]);
     const path = file(text);
@@ -451,13 +454,13 @@ describe("a variable of the environment", () => {
     ["is empty", { STAGE: "" }],
   ])("that %s is named, once, where it is used", (state, env) => {
     expect(problems(MINIMAL.replace("environment: prod", `environment: \${STAGE}`), env)).toEqual([
-      `9:18: databases.shop.environment: the environment variable STAGE ${state}`,
+      `10:18: databases.shop.environment: the environment variable STAGE ${state}`,
     ]);
   });
 
   it.each([`"\${STAGE"`, `"\${}"`, `"\${A B}"`])("that is written %s is refused", (written) => {
     expect(problems(MINIMAL.replace("environment: prod", () => `environment: ${written}`)).join()).toContain(
-      "9:18: databases.shop.environment: a variable is written",
+      "10:18: databases.shop.environment: a variable is written",
     );
   });
 

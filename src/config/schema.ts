@@ -16,7 +16,7 @@ export interface Config {
   readonly databases: Readonly<Record<string, DatabaseConfig>>;
   readonly policy?: string;
   /** `shadow`: decided and recorded, not enforced. */
-  readonly policyMode: "enforce" | "shadow";
+  readonly policyMode: "enforce" | "shadow" | "none";
   readonly labels?: string;
   readonly limits: LimitsConfig;
   readonly approvals: ApprovalsConfig;

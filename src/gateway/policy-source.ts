@@ -35,8 +35,8 @@ export class PolicySource {
 }
 
 function read(config: Config): ActivePolicy | null {
-  if (config.policy === undefined) return null;
-  const folder = config.policy;
+  const { policy: folder, policyMode: mode } = config;
+  if (folder === undefined || mode === "none") return null;
   const files = readdirSync(folder)
     .filter((name) => name.endsWith(".cedar"))
     .sort()
@@ -45,7 +45,7 @@ function read(config: Config): ActivePolicy | null {
   return {
     set: compilePolicies(files, config.databases),
     listings: existsSync(listings) ? parseFunctionListings(LISTINGS, readFileSync(listings, "utf8")) : [],
-    mode: config.policyMode,
+    mode,
   };
 }
 

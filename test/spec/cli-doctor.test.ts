@@ -61,6 +61,7 @@ async function examine(
     stringify({
       gateway: { name: "shop", tls: "off" },
       data: join(cli.folder, "data"),
+      ...("policy" in more ? {} : { policyMode: "none" }),
       store: { url: `${postgres.url()}?sslmode=verify-full&sslrootcert=${postgres.tls?.caPath}` },
       issuers: [{ url: issuer.url, audience: "postern", kind: "agent" }],
       databases: {

@@ -39,6 +39,7 @@ export async function writeGatewayFolder(
     },
     data: dataPath,
     store: { url: { file: "store.url" } },
+    policyMode: "none",
     issuers: [{ url: issuer.url, audience: "postern", kind: "agent", groups: "groups" }],
     databases: {
       postgres: {

@@ -109,6 +109,7 @@ function defaults(options: GatewayTestOptions, issuer: TestIssuer, database: str
       http: { host: "127.0.0.1", port: 0 },
     },
     data: dataPath,
+    ...(options.config?.["policy"] === undefined ? { policyMode: "none" } : {}),
     store: { url: postgres.url("postgres") },
     issuers: [{ url: issuer.url, audience: "postern", kind: "agent", groups: "groups" }],
     databases: {

@@ -10,9 +10,9 @@ import { type Check, type DoctorFinding, type DoctorInput, fail, ok, reasonOf, s
 
 export const checkPolicy: Check = async (input) => {
   const { policy } = input.config;
-  if (policy === undefined) {
-    const message = "none is configured: every agent may run what its upstream role may";
-    return [warn("policy.mode", "policy", message, "add policy: ./policy; postern init writes one to start from")];
+  if (policy === undefined || input.config.policyMode === "none") {
+    const message = "policyMode is none: every agent may do what its upstream role may";
+    return [warn("policy.mode", "policy", message, "name a policy's folder; postern init writes one to start from")];
   }
   let source: PolicySource;
   try {
