@@ -169,10 +169,15 @@ export class Catalog {
   readonly #typeNames: ReadonlyMap<string, CatalogType>;
   readonly #children: ReadonlyMap<number, readonly number[]>;
   readonly #viewsOver: ReadonlyMap<number, readonly number[]>;
+  readonly #base: Catalog | null;
 
-  /** @param data the catalog's from now on. @throws {GatewayError} INTERNAL where an OID or a name occurs twice. */
-  constructor(data: CatalogData) {
-    this.data = data;
+  /**
+   * @param data the catalog's from now on. @param base looked in where that has nothing: see {@link over}.
+   * @throws {GatewayError} INTERNAL where an OID or a name occurs twice.
+   */
+  constructor(data: CatalogData, base: Catalog | null = null) {
+    this.data = base?.data ?? data;
+    this.#base = base;
     this.#relations = byOid("relation", data.relations);
     this.#functions = byOid("function", data.functions);
     this.#operators = byOid("operator", data.operators);
@@ -183,6 +188,14 @@ export class Catalog {
     this.#typeNames = unique("type", data.types, keyOf);
     this.#children = inverse(data.relations, (relation) => relation.parents);
     this.#viewsOver = inverse(data.relations, (relation) => relation.viewOf ?? []);
+  }
+
+  /**
+   * This catalog with relations and types of one session laid over it: what its open transaction has made or changed. `data`, and
+   * what is looked up by names of other things, stays this one's. Costs what is laid over it, however large it is itself.
+   */
+  over(own: Pick<CatalogData, "relations" | "types">): Catalog {
+    return new Catalog({ ...this.data, schemas: [], functions: [], operators: [], ...own }, this);
   }
 
   get database(): string {
@@ -202,24 +215,27 @@ export class Catalog {
   }
 
   schema(name: string): CatalogSchema | undefined {
-    return this.#schemas.get(name);
+    return this.#schemas.get(name) ?? this.#base?.schema(name);
   }
 
   relation(oid: number): CatalogRelation | undefined {
-    return this.#relations.get(oid);
+    return this.#relations.get(oid) ?? this.#base?.relation(oid);
   }
 
   relationByName(schema: string, name: string): CatalogRelation | undefined {
-    return this.#relationNames.get(key(schema, name));
+    const own = this.#relationNames.get(key(schema, name));
+    if (own !== undefined || this.#base === null) return own;
+    const below = this.#base.relationByName(schema, name);
+    return below === undefined || this.#relations.has(below.oid) ? undefined : below; // renamed, or moved, by the session
   }
 
   function(oid: number): CatalogFunction | undefined {
-    return this.#functions.get(oid);
+    return this.#functions.get(oid) ?? this.#base?.function(oid);
   }
 
   /** All overloads, of all kinds, in order of their OIDs. */
   functionsByName(schema: string, name: string): readonly CatalogFunction[] {
-    return this.#functionNames.get(key(schema, name)) ?? [];
+    return this.#functionNames.get(key(schema, name)) ?? this.#base?.functionsByName(schema, name) ?? [];
   }
 
   /** In all schemas. */
@@ -228,25 +244,28 @@ export class Catalog {
   }
 
   operator(oid: number): CatalogOperator | undefined {
-    return this.#operators.get(oid);
+    return this.#operators.get(oid) ?? this.#base?.operator(oid);
   }
 
   type(oid: number): CatalogType | undefined {
-    return this.#types.get(oid);
+    return this.#types.get(oid) ?? this.#base?.type(oid);
   }
 
   typeByName(schema: string, name: string): CatalogType | undefined {
-    return this.#typeNames.get(key(schema, name));
+    const own = this.#typeNames.get(key(schema, name));
+    if (own !== undefined || this.#base === null) return own;
+    const below = this.#base.typeByName(schema, name);
+    return below === undefined || this.#types.has(below.oid) ? undefined : below;
   }
 
   /** Relations that inherit from it directly, or are its partitions. */
   children(oid: number): readonly number[] {
-    return this.#children.get(oid) ?? [];
+    return both(this.#children.get(oid), this.#base?.children(oid));
   }
 
   /** Views that pg_depend records over it directly. A hint, as `viewOf`. */
   viewsOver(oid: number): readonly number[] {
-    return this.#viewsOver.get(oid) ?? [];
+    return both(this.#viewsOver.get(oid), this.#base?.viewsOver(oid));
   }
 
   /** What lies below a view that is no view itself, by `viewOf`; itself where it is none. Sorted. A hint, as `viewOf`. */
@@ -255,7 +274,7 @@ export class Catalog {
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
       if (seen.has(at)) continue;
       seen.add(at);
-      const relation = this.#relations.get(at);
+      const relation = this.relation(at);
       if (relation?.kind === "v") open.push(...(relation.viewOf ?? []));
       else leaves.add(at);
     }
@@ -294,7 +313,7 @@ export class Catalog {
    */
   effectivePath(searchPath: readonly string[]): readonly string[] {
     const named = searchPath.map((name) => (name === "$user" ? this.role : name));
-    const usable = named.filter((name) => name === "pg_catalog" || this.#schemas.get(name)?.usable === true);
+    const usable = named.filter((name) => name === "pg_catalog" || this.schema(name)?.usable === true);
     const path = new Set(usable.includes("pg_catalog") ? usable : ["pg_catalog", ...usable]);
     return [...path];
   }
@@ -303,6 +322,10 @@ export class Catalog {
   isBuiltIn(schema: string): boolean {
     return BUILT_IN_SCHEMAS.has(schema);
   }
+}
+
+function both(own: readonly number[] = [], below: readonly number[] = []): readonly number[] {
+  return own.length === 0 ? below : [...new Set([...own, ...below])];
 }
 
 interface Named {

@@ -9,7 +9,9 @@ import type { Catalog, CatalogFunction, CatalogRelation } from "./catalog.ts";
 import { FunctionRules } from "./functions.ts";
 import { MAX_TARGETS, type ParsedStatement, TARGET_KINDS, type UtilityTarget } from "./parsed-statement.ts";
 import type { PolicyRequest, PolicyResource } from "./requests.ts";
+import { type FoundFunction, isTemporary, type SessionNames } from "./session-names.ts";
 import { deniedRelation } from "./system-relations.ts";
+import { CatalogTooOld } from "./tree-requests.ts";
 
 /** What names are looked up with. */
 interface Scope {
@@ -18,6 +20,8 @@ interface Scope {
   readonly searchPath: readonly string[];
   readonly database: string;
   readonly rules: FunctionRules;
+  /** Null: nobody was asked, and the catalog alone says what names mean. */
+  readonly names: SessionNames | null;
 }
 
 /**
@@ -25,7 +29,9 @@ interface Scope {
  * Overloads of a function are not told apart: one request for each.
  *
  * @param searchPath schemas in their order, as current_schemas(true) gives them. @param rules with the operator's listings; without it nothing is listed.
+ * @param names what the session's own connection has said of the names; where it was asked, that is believed before the catalog.
  * @throws {GatewayError} CANNOT_JUDGE for a statement that is not known well enough, STATEMENT_DENIED for what no policy may permit.
+ * @throws {CatalogTooOld} where a name means something that the catalog does not know, or knows otherwise.
  */
 export function utilityRequests(
   statement: ParsedStatement,
@@ -33,11 +39,12 @@ export function utilityRequests(
   searchPath: readonly string[],
   database: string,
   rules: FunctionRules = withoutListings(catalog),
+  names: SessionNames | null = null,
 ): readonly PolicyRequest[] {
   if (statement.optimisable) return [];
   const { targets } = statement;
   if (targets === undefined) throw undecided(statement);
-  const scope: Scope = { statement, catalog, searchPath, database, rules };
+  const scope: Scope = { statement, catalog, searchPath, database, rules, names };
   const requests = targets.flatMap((target) => requestsOf(target, scope));
   // By SET the target itself says it.
   const settings = (statement.settingWrites ?? []).filter(({ by }) => by === "clause");
@@ -106,19 +113,66 @@ function onSchema(action: UtilityTarget["action"], name: string | undefined, sco
   return { action, resource: { kind: "schema", database: scope.database, schema: name } };
 }
 
-/** `pg_temp`, and the name that it has for a session. */
-function isTemporary(schema: string): boolean {
-  return /^pg_temp(_\d+)?$/.test(schema);
-}
-
 /** In the schema that it names, or where the server would put it: the first of the path that is not there of itself. */
 function ofCreated({ action, name }: UtilityTarget, scope: Scope): PolicyRequest {
   return onSchema(action, creationSchema(name, scope), scope);
 }
 
-function creationSchema(name: readonly string[], { searchPath, catalog }: Scope): string | undefined {
+function creationSchema(name: readonly string[], scope: Scope): string | undefined {
   if (name.length > 1) return name[0];
-  return catalog.effectivePath(searchPath).find((schema) => schema !== "pg_catalog" && !isTemporary(schema));
+  return pathOf(scope).find((schema) => schema !== "pg_catalog" && !isTemporary(schema));
+}
+
+/** The server lists those that are there and may be used, also one that was made a moment ago. */
+function pathOf({ names, searchPath, catalog }: Scope): readonly string[] {
+  return names === null ? catalog.effectivePath(searchPath) : names.path;
+}
+
+/**
+ * A name with a schema means whatever has that name when the statement runs. Another session may rename it in between, and policy, which
+ * knows names alone, would then say the same.
+ */
+function relationOf(target: UtilityTarget, scope: Scope): Meant | undefined {
+  const { catalog, names, searchPath } = scope;
+  const found = names?.relation(target);
+  if (found === null) return undefined;
+  if (found === undefined) {
+    if (target.kind !== TARGET_KINDS.replaced) return catalog.resolveRelation(target.name, searchPath);
+    return catalog.relationByName(creationSchema(target.name, scope) ?? "", target.name.at(-1) ?? "");
+  }
+  const { oid, schema, name, kind } = found;
+  if (schema !== null && name !== null && kind !== null) return { schema, name, kind };
+  const known = catalog.relation(oid);
+  if (known === undefined) throw new CatalogTooOld("relation", oid);
+  return known;
+}
+
+type Meant = Pick<CatalogRelation, "schema" | "name" | "kind">;
+
+interface Overloads {
+  readonly known: readonly CatalogFunction[];
+  /** Schemas of those that the catalog does not have. */
+  readonly unknown: readonly string[];
+}
+
+/** Those of the catalog and those that the session has found: one that it has dropped may be among them, and is asked for in vain. */
+function functionsOf(target: UtilityTarget, scope: Scope): Overloads {
+  const { catalog, names, searchPath } = scope;
+  const known = new Map(catalog.resolveFunctions(target.name, searchPath).map((each) => [each.oid, each]));
+  const unknown: string[] = [];
+  for (const found of names?.functions(target.name) ?? []) {
+    const other = catalog.function(found.oid);
+    if (target.action === "call") refuseChanged(found, other);
+    if (other === undefined) unknown.push(found.schema);
+    else known.set(other.oid, other);
+  }
+  return { known: [...known.values()], unknown };
+}
+
+/** Of what is called: one that the catalog does not have in this very form is in nobody's listing. */
+function refuseChanged({ oid, hash }: FoundFunction, known: CatalogFunction | undefined): void {
+  if (known !== undefined && (known.builtIn || known.kind === "a" || known.bodyHash === hash)) return;
+  throw new CatalogTooOld("function", oid);
 }
 
 function ofReplaced(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
@@ -126,7 +180,7 @@ function ofReplaced(target: UtilityTarget, scope: Scope): readonly PolicyRequest
   const name = target.name.at(-1);
   if (schema === undefined || name === undefined) return [];
   if (target.object === "relation") {
-    const found = scope.catalog.relationByName(schema, name);
+    const found = relationOf(target, scope);
     return found === undefined ? [] : [onRelation(target, found, scope)];
   }
   if (target.object !== "function") return [];
@@ -141,7 +195,7 @@ function ofRelation(target: UtilityTarget, scope: Scope): readonly PolicyRequest
   const [schema] = name;
   // Which of a session's temporary relations there are, the catalog does not know: all are in their schema.
   if (name.length > 1 && schema !== undefined && isTemporary(schema)) return [onSchema(action, schema, scope)];
-  const found = scope.catalog.resolveRelation(name, scope.searchPath);
+  const found = relationOf(target, scope);
   if (found === undefined) return [onDatabase(action, scope)];
   const builtIn = scope.catalog.isBuiltIn(found.schema);
   if (builtIn && CHANGES.has(action)) throw systemObject(`${found.schema}.${found.name}`);
@@ -150,7 +204,7 @@ function ofRelation(target: UtilityTarget, scope: Scope): readonly PolicyRequest
   return builtIn && reads ? [] : [onRelation(target, found, scope)]; // free to read, as by SELECT
 }
 
-function refuseUnreadable({ schema, name }: CatalogRelation, columns: readonly string[] | undefined): void {
+function refuseUnreadable({ schema, name }: Meant, columns: readonly string[] | undefined): void {
   const why = deniedRelation(schema, name, columns);
   if (why === null) return;
   throw new GatewayError("STATEMENT_DENIED", `${schema}.${name} cannot be read through Postern`, {
@@ -166,7 +220,7 @@ function systemObject(name: string): GatewayError {
   });
 }
 
-function onRelation({ action, columns }: UtilityTarget, found: CatalogRelation, scope: Scope): PolicyRequest {
+function onRelation({ action, columns }: UtilityTarget, found: Meant, scope: Scope): PolicyRequest {
   const { schema, name, kind } = found;
   const resource = { kind: "table", database: scope.database, schema, name, relationKind: kind } as const;
   return { action, resource, ...(columns === undefined ? {} : { columns }) };
@@ -174,12 +228,13 @@ function onRelation({ action, columns }: UtilityTarget, found: CatalogRelation, 
 
 function ofFunctions(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
   const { action } = target;
-  const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
+  const { known: found, unknown } = functionsOf(target, scope);
   // One that the agent has just made would be taken for the owner's.
   if (found.length === 0 && target.kind === TARGET_KINDS.trigger)
     throw deniedCall(`function ${target.name.join(".")}`, "it is not known, or was made in this transaction");
-  if (found.length === 0) return [onDatabase(action, scope)];
-  return found.map((candidate) => {
+  if (found.length + unknown.length === 0) return [onDatabase(action, scope)];
+  const own = unknown.map((schema) => onSchema(action, schema, scope));
+  const others = found.map((candidate) => {
     // What the server alone calls, no rule lets a statement call.
     // A trigger's SQL is taken for the owner's: who makes one must be let call what it runs.
     const onlyTrigger = target.kind === TARGET_KINDS.trigger && candidate.builtIn;
@@ -187,6 +242,7 @@ function ofFunctions(target: UtilityTarget, scope: Scope): readonly PolicyReques
     else if (CHANGES.has(action) && candidate.builtIn) throw systemObject(`${candidate.schema}.${candidate.name}`);
     return onFunction(action, candidate, scope);
   });
+  return [...own, ...others];
 }
 
 function onFunction(action: UtilityTarget["action"], found: CatalogFunction, { database }: Scope): PolicyRequest {
@@ -203,15 +259,17 @@ function ofNamed({ action, object, name }: UtilityTarget, scope: Scope): PolicyR
   return onSchema(action, schemaOfType(bare, scope), scope);
 }
 
-function schemaOfType(name: string, { catalog, searchPath }: Scope): string | undefined {
-  return catalog.effectivePath(searchPath).find((schema) => catalog.typeByName(schema, name) !== undefined);
+function schemaOfType(name: string, scope: Scope): string | undefined {
+  const found = scope.names?.type(name);
+  if (found !== undefined) return found?.schema;
+  return pathOf(scope).find((schema) => scope.catalog.typeByName(schema, name) !== undefined);
 }
 
 /** What runs in the statement's own expressions: free functions are, others need `call`. */
 function ofExpression(target: UtilityTarget, scope: Scope): readonly PolicyRequest[] {
   if (target.object === "type") return ofCast(target, scope);
   if (target.object === "operator") return ofOperator(target, scope);
-  const found = scope.catalog.resolveFunctions(target.name, scope.searchPath);
+  const { known: found } = functionsOf(target, scope);
   if (found.length === 0) return [onDatabase("call", scope)];
   return found
     .filter((candidate) => refuseDenied(candidate, scope) !== "free")
@@ -219,7 +277,9 @@ function ofExpression(target: UtilityTarget, scope: Scope): readonly PolicyReque
 }
 
 /** Which of its name the server takes depends on types that nobody here knows: each of the users' must be free. */
-function ofOperator({ name }: UtilityTarget, { catalog, rules }: Scope): readonly PolicyRequest[] {
+function ofOperator({ name }: UtilityTarget, { catalog, rules, names }: Scope): readonly PolicyRequest[] {
+  for (const oid of names?.operators ?? [])
+    if (catalog.operator(oid) === undefined) throw new CatalogTooOld("operator", oid);
   for (const operator of catalog.operatorsByName(name[0] ?? "")) {
     if (catalog.isBuiltIn(operator.schema) || rules.judgeOperator(operator.oid).kind === "free") continue;
     throw deniedCall(`operator ${operator.schema}.${operator.name}`, "its function is not known to be harmless");
@@ -232,6 +292,8 @@ function ofCast({ name }: UtilityTarget, scope: Scope): readonly PolicyRequest[]
   const schema = name.length > 1 ? name[0] : schemaOfType(name[0] ?? "", scope);
   const type = schema === undefined ? undefined : catalog.typeByName(schema, name.at(-1) ?? "");
   if (type === undefined) return [onDatabase("call", scope)];
+  // Checks may have been added to it that no catalog has.
+  if (scope.names?.defining === true && !catalog.isBuiltIn(type.schema)) return [onDatabase("call", scope)];
   const verdict = scope.rules.judgeType(type.oid);
   if (verdict.kind === "free") return [];
   if (verdict.kind === "denied") throw deniedCall(`type ${type.schema}.${type.name}`, verdict.why);

@@ -24,6 +24,8 @@ export const ERRORS = {
   STATEMENT_DENIED: { sqlstate: "42501", severity: "ERROR" },
   /** A construct that cannot be judged; the detail names it. */
   CANNOT_JUDGE: { sqlstate: "0A000", severity: "ERROR" },
+  /** A statement that its client cancelled before it was judged. */
+  STATEMENT_CANCELLED: { sqlstate: "57014", severity: "ERROR" },
   /** Text that PostgreSQL's grammar does not accept. */
   SYNTAX_ERROR: { sqlstate: "42601", severity: "ERROR" },
   /** Bytes that are not UTF-8, or a NUL inside text. */

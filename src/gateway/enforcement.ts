@@ -12,6 +12,7 @@ import { readQueryTree } from "../analysis/query-tree/reader.ts";
 import { touchedBy } from "../analysis/query-tree/touched.ts";
 import type { ServerMajor, TreeFacts } from "../analysis/query-tree/tree-facts.ts";
 import type { PolicyRequest } from "../analysis/requests.ts";
+import type { SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis/tree-requests.ts";
 import { utilityRequests } from "../analysis/utility-requests.ts";
 import type { Clock } from "../base/clock.ts";
@@ -51,6 +52,8 @@ export interface ActivePolicy {
 /** What a statement asks for, by its tree. */
 export interface Analysed extends StatementRequests {
   readonly facts: TreeFacts | null;
+  /** Relations that only the session knows yet. */
+  readonly own?: ReadonlySet<number>;
 }
 
 /** Who asks, and how. */
@@ -101,6 +104,9 @@ export class Enforcement {
   readonly #sights: Sights;
   /** Of a tree, for those who see the same: null where it shows nothing hidden. */
   readonly #proofs = new WeakMap<CatalogVisibility, WeakMap<Analysed, GatewayError | null>>();
+  /** Sessions whose open transaction may change what names mean to others. */
+  readonly #defining = new Set<object>();
+  #definedMs = Number.NEGATIVE_INFINITY;
   #catalog: Catalog;
   #rules: FunctionRules;
   #listings: readonly FunctionListing[];
@@ -123,14 +129,32 @@ export class Enforcement {
     return this.#options.catalogs.state === "current";
   }
 
+  /** When the last look at the server began that found the catalog current, by the clock of {@link nowMs}. */
+  get asOfMs(): number {
+    return this.#options.catalogs.asOfMs;
+  }
+
+  get nowMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
+  get listings(): readonly FunctionListing[] {
+    return this.#options.policies().listings;
+  }
+
+  /** What a tree says, for a session that judges it by a catalog of its own. @throws {GatewayError} where it cannot be read. */
+  factsOf(tree: Uint8Array): TreeFacts {
+    return touchedBy(readQueryTree(tree, this.#options.major), this.#options.major);
+  }
+
   /** What a utility statement asks for. @throws {GatewayError} where no policy may permit it. */
-  utility(parsed: ParsedStatement, searchPath: readonly string[]): readonly PolicyRequest[] {
+  utility(parsed: ParsedStatement, names: SessionNames | null): readonly PolicyRequest[] {
     this.#keepUp();
-    const asked = utilityRequests(parsed, this.#catalog, searchPath, this.database, this.#rules);
+    const asked = utilityRequests(parsed, this.#catalog, names?.path ?? [], this.database, this.#rules, names);
     return asked.filter(({ action, setting }) => action !== "set" || setting === undefined || !isFreeSetting(setting));
   }
 
-  get catalog(): object {
+  get catalog(): Catalog {
     this.#keepUp();
     return this.#catalog;
   }
@@ -150,6 +174,21 @@ export class Enforcement {
   /** Decided and recorded, not enforced. */
   get inShadow(): boolean {
     return this.#options.policies().mode === "shadow";
+  }
+
+  /** A definition goes out that other sessions will see. @param by the session's: until definitionEnded() of it. */
+  definitionBegan(by: object): void {
+    this.#defining.add(by);
+  }
+
+  /** Its transaction is over, or the session is. */
+  definitionEnded(by: object): void {
+    if (this.#defining.delete(by)) this.#definedMs = this.nowMs;
+  }
+
+  /** A session here has changed what names may mean, and nobody has looked since: nothing runs by what was known before. */
+  get isMoving(): boolean {
+    return this.#defining.size > 0 || this.asOfMs <= this.#definedMs;
   }
 
   /** Loads the catalog anew. */
@@ -193,7 +232,7 @@ export class Enforcement {
     this.#proofs.set(sight, proofs);
     const known = proofs.get(analysed);
     if (known !== undefined) return known;
-    const verdict = this.#proofOf(tree, sight);
+    const verdict = this.#proofOf(tree, sight, analysed.own);
     if (verdict.kind === "missing") return this.#sights.teach(sight, verdict.texts);
     const refusal = verdict.kind === "proven" ? null : verdict.error;
     proofs.set(analysed, refusal);
@@ -205,9 +244,9 @@ export class Enforcement {
     return this.#proofs.get(sight)?.get(analysed) === null;
   }
 
-  #proofOf(tree: Uint8Array, sight: CatalogVisibility): CatalogVerdict {
+  #proofOf(tree: Uint8Array, sight: CatalogVisibility, own: Analysed["own"]): CatalogVerdict {
     try {
-      return sight.prove(readQueryTree(tree, this.#options.major));
+      return sight.prove(readQueryTree(tree, this.#options.major), own);
     } catch (error) {
       const { refusal } = refusing(error);
       if (refusal === null) throw error;

@@ -5,6 +5,8 @@
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { copiedOut } from "../analysis/requests.ts";
+import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
+import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { type Splice, splice } from "../masking/splice.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
@@ -20,16 +22,12 @@ import {
   refusing,
   type Subject,
 } from "./enforcement.ts";
+import { OwnView } from "./own-view.ts";
 
 /** Where names of the server's own relations are looked up; the tree shows whether they mean others. */
 const SERVERS_OWN = ["pg_catalog"];
 /** Objects, then trees, and both again where the catalog has changed meanwhile. */
 const MAX_ASKED = 8;
-/** Texts whose last tree a session remembers. */
-const MAX_EXPECTED = 1_000;
-/** Classes of statements that may change what names mean. */
-const CHANGES_NAMES: ReadonlySet<string> = new Set(["session", "define", "call", "maintain", "unknown"]);
-
 interface Kept {
   readonly ruling: Ruling;
   /** What it was decided by besides the requests. */
@@ -41,27 +39,21 @@ export class Enforcer {
   readonly #subject: Subject;
   readonly #resume: () => void;
   readonly #kept = new WeakMap<Analysed, Kept>();
-  /** By commitment of the text. */
-  readonly #expected = new Map<string, Analysed>();
-  /** What the catalog was loaded anew for. */
-  #refreshed: object | null = null;
+  readonly own: OwnView;
+  /** What the catalog was loaded anew for, and of when it was then: it may be for another thing again later. */
+  readonly #refreshed = new WeakMap<object, number>();
   #refreshing = false;
   /** What the server is being asked, and how often it was for one thing. */
   #awaited: Promise<void> | null = null;
   #asked: { readonly cause: object; readonly times: number } | null = null;
   #seen: { readonly catalog: object; readonly stamp: string; readonly sight: CatalogVisibility } | null = null;
-  #catalog: object | null = null;
-  /** A definition in the transaction that is open, and one since the catalog was loaded. */
-  #definedOpen = false;
-  #defined = false;
-  /** A setting or a definition since the last end of a transaction. */
-  #changed = false;
 
   /** @param resume called when what was waited for besides the server has come. */
   constructor(enforcement: Enforcement, subject: Subject, resume: () => void) {
     this.#enforcement = enforcement;
     this.#subject = subject;
     this.#resume = resume;
+    this.own = new OwnView(enforcement);
   }
 
   /** The policy is in shadow: nothing that it says may change what happens. */
@@ -78,7 +70,9 @@ export class Enforcer {
   evidenceFor(statement: PreparedStatement["parsed"]): Evidence | null {
     if (statement?.optimisable !== true) return null;
     const names = statement.settingWrites?.map(({ name }) => name ?? "") ?? [];
-    return new Evidence(names.filter((name) => !isFreeSetting(name)));
+    const evidence = new Evidence(names.filter((name) => !isFreeSetting(name)));
+    this.own.asked(evidence);
+    return evidence;
   }
 
   /**
@@ -107,96 +101,42 @@ export class Enforcer {
 
   /** By the newest tree, though another may be on its way. */
   byTree(evidence: Evidence, inTransaction: boolean): Ruling | null {
-    if (evidence.tree === null || evidence.broken) return null;
+    if (evidence.tree === null || evidence.broken || this.own.defining) return null;
     const analysed = this.#enforcement.analyse(evidence.tree, false);
     return analysed === "stale" ? null : this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
   }
 
-  /** For a read that is not to wait for the server: what its text came to the last time, where it may run. Else null. */
-  byExpectation(statement: PreparedStatement, inTransaction: boolean): Ruling | null {
-    if (statement.parsed?.durability !== "read" || statement.parsed.settingWrites !== undefined) return null;
-    this.#keepUp();
-    const analysed = this.#expected.get(statement.record.commitment);
-    if (analysed === undefined || analysed.callsFunctions) return null;
-    const sight = this.#sight(analysed, inTransaction);
-    if (sight === null || sight instanceof GatewayError) return null;
-    if (!sight.visible.everything && !this.#enforcement.proven(analysed, sight)) return null;
-    const ruling = this.#rule(analysed, inTransaction);
-    return ruling.error === null ? ruling : null;
-  }
-
-  /** What was found by another catalog is expected no more. */
-  #keepUp(): void {
-    const { catalog } = this.#enforcement;
-    if (catalog === this.#catalog) return;
-    this.#catalog = catalog;
-    this.#expected.clear();
-  }
-
-  /** Notes what a text came to. */
-  expect(statement: PreparedStatement, evidence: Evidence): void {
-    if (statement.parsed?.durability !== "read" || evidence.tree === null) return;
-    const analysed = this.#enforcement.analyse(evidence.tree, true);
-    if (analysed === "stale") return;
-    this.#keepUp();
-    if (this.#expected.size >= MAX_EXPECTED) this.#expected.clear();
-    this.#expected.set(statement.record.commitment, analysed);
-  }
-
-  /** No transaction is open any more: what it has made can be seen. */
-  transactionEnded(): void {
-    this.#definedOpen = false;
-  }
-
-  /** A statement of that class goes out: names may mean something else behind it. */
-  ran(statementClass: string, sets: boolean): void {
-    if (statementClass === "define" || statementClass === "call") {
-      this.#definedOpen = true;
-      this.#defined = true;
-    }
-    if (sets) this.#expected.clear();
-    if (!CHANGES_NAMES.has(statementClass) && !(statementClass === "transaction" && this.#changed)) return;
-    // The end of a transaction takes back what was set in it.
-    this.#changed = statementClass !== "transaction";
-    this.#expected.clear();
-  }
-
   /** Whether `ruling` still stands by what has come since. */
   stands(ruling: EarlyRuling, evidence: Evidence, inTransaction: boolean): boolean {
-    const now = this.byTree(evidence, inTransaction);
+    if (evidence.tree === null || evidence.broken) return false;
+    // By what all share: nothing is let go early by anything else, whatever the session has defined since.
+    const analysed = this.#enforcement.analyse(evidence.tree, true);
+    if (analysed === "stale") return false;
+    const now = this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
     return now !== null && now.error === null && now.requests === ruling.requests;
   }
 
   /**
    * By the grammar's facts, with what the query inside it touches. Null: not all has come.
-   * @param searchPath the session's schemas in their order, as the server gives them.
+   * @param names what the session's connection has said of them; null: nothing was asked.
    */
   byGrammar(
     statement: PreparedStatement,
     inner: Evidence | null,
-    searchPath: readonly string[],
+    names: SessionNames | null,
     inTransaction: boolean,
   ): Ruling | null {
     const { parsed } = statement;
     if (parsed === null) return this.#rule(asksNothing(), inTransaction);
     if (!this.#enforcement.isCurrent) {
-      if (this.#refreshed === parsed) return this.#rule(refusing(outOfSight()), inTransaction);
+      if (this.#isRefreshed(parsed)) return this.#rule(refusing(outOfSight()), inTransaction);
       this.#refresh(parsed);
       return null;
-    }
-    if (parsed.targets?.some(({ name }) => name.length === 1) === true) {
-      // Names are looked up in a catalog that does not see what this transaction has made of them.
-      if (this.#definedOpen) return this.#rule(refusing(namesMoved()), inTransaction);
-      if (this.#defined) {
-        this.#defined = false;
-        this.#refresh(parsed);
-        return null;
-      }
     }
     const analysed = inner === null ? asksNothing() : this.#analysed(inner);
     if (analysed === null) return null;
     try {
-      const asked = this.#enforcement.utility(parsed, searchPath);
+      const asked = this.#enforcement.utility(parsed, names);
       // What a query's COPY gives out is what the query reads.
       const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
       const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
@@ -204,8 +144,22 @@ export class Enforcer {
       const ruling = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
       return ruling === null ? null : { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
-      return this.#rule(refusing(error), inTransaction);
+      if (!(error instanceof CatalogTooOld) || this.#isRefreshed(parsed))
+        return this.#rule(refusing(error), inTransaction);
+      this.#refresh(parsed);
+      return null;
     }
+  }
+
+  /** The names that the session's connection is asked about before a utility statement is judged; null: the catalog knows them all. */
+  namesToAsk(parsed: ParsedStatement): AskedNames | null {
+    const asked = namesIn(parsed);
+    if (asked === null || asked.bare || this.own.defining) return asked;
+    const { catalog } = this.#enforcement;
+    const unknown =
+      asked.relations.some(({ schema, name }) => catalog.relationByName(schema, name) === undefined) ||
+      asked.functions.some(({ schema, name }) => catalog.functionsByName(schema, name).length === 0);
+    return unknown ? asked : null;
   }
 
   /**
@@ -213,7 +167,7 @@ export class Enforcer {
    * @param servers no function runs but the server's own: what those read of the catalogs was proven with their arguments.
    */
   nested(tree: Uint8Array, inTransaction: boolean, servers = false): Ruling {
-    const analysed = this.#enforcement.analyse(tree, true);
+    const analysed = this.own.known(tree) ?? this.#enforcement.analyse(tree, true);
     if (analysed === "stale") return this.#rule(refusing(outOfSight()), inTransaction);
     // What SET would be refused for must not be done where its name cannot be read.
     if (this.#enforcement.callsSetConfig(analysed)) return this.#rule(refusing(settingInside()), inTransaction);
@@ -280,11 +234,25 @@ export class Enforcer {
     if (evidence.outstanding > 0) return null;
     const { tree } = evidence;
     if (evidence.broken || tree === null) return refusing(notShown());
-    const again = tree === this.#refreshed;
-    const analysed = this.#enforcement.analyse(tree, again);
+    if (!this.own.defining || !this.#enforcement.isCurrent) {
+      const analysed = this.#enforcement.analyse(tree, false);
+      if (analysed !== "stale") return analysed;
+      if (!this.#isRefreshed(tree)) {
+        this.#refresh(tree);
+        return null;
+      }
+      if (!this.#enforcement.isCurrent) return refusing(outOfSight());
+    }
+    const analysed = this.own.judge(tree);
+    if (analysed === "wanted") return null;
     if (analysed !== "stale") return analysed;
+    if (this.#isRefreshed(tree)) return refusing(outOfSight());
     this.#refresh(tree);
     return null;
+  }
+
+  #isRefreshed(cause: object): boolean {
+    return this.#refreshed.get(cause) === this.#enforcement.asOfMs;
   }
 
   #refresh(cause: object): void {
@@ -292,7 +260,7 @@ export class Enforcer {
     this.#refreshing = true;
     const done = (): void => {
       this.#refreshing = false;
-      this.#refreshed = cause;
+      this.#refreshed.set(cause, this.#enforcement.asOfMs);
       this.#resume();
     };
     this.#enforcement.refresh().then(done, done); // where it cannot be loaded, the statement is refused
@@ -323,12 +291,6 @@ function both(statement: Ruling, inside: Ruling): Ruling {
     inside.requests === "[]" ? statement.requests : statement.requests === "[]" ? inside.requests : joined;
   const shadow = statement.shadow === PERMITTED ? inside.shadow : statement.shadow;
   return { ...statement, error: statement.error ?? inside.error, requests, shadow };
-}
-
-function namesMoved(): GatewayError {
-  return new GatewayError("CANNOT_JUDGE", "what names without a schema mean has changed in this transaction", {
-    hint: "Write the schema in front of them, or commit first.",
-  });
 }
 
 function settingInside(): GatewayError {

@@ -1,13 +1,15 @@
 /**
  * What is asked of the server before a statement may run, in messages of Postern's own: what a query inside a statement touches,
- * what a prepared name means now, which schemas unqualified names are looked up in. Null answers are on their way.
+ * what a prepared name means now, what names mean, what the session's own transaction has made. Null answers are on their way.
  */
 
 import { randomBytes } from "node:crypto";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import { type AskedNames, SessionNames } from "../analysis/session-names.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import {
+  type Answer,
   Evidence,
   type Portal,
   type PreparedStatement,
@@ -15,23 +17,34 @@ import {
   type StatementRun,
   type WholeText,
 } from "../statement/statement.ts";
+import { namesAnswer } from "../upstream/session-queries.ts";
 import { encoded } from "../wire/encode.ts";
 import { encodeClose, encodeDescribe, encodeParse } from "../wire/extended.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
-import { FLUSH, SEARCH_PATH, SYNC } from "./messages.ts";
+import { FLUSH, SYNC } from "./messages.ts";
 import type { SentText } from "./sent-text.ts";
+import {
+  ASK_NAMES,
+  ASK_OBJECTS,
+  arrayText,
+  ask,
+  type QuestionText,
+  quotedName,
+  textOf,
+  unanswered,
+} from "./session-question.ts";
 import type { WireLink } from "./wire-link.ts";
 
 /** Of the query inside a statement. The number in it keeps clients from using it. */
 const INNER = `postern: inner ${randomBytes(10).toString("hex")}`;
-/** Type and length of a message, count of columns, length of the one column. */
-const ROW_HEAD_BYTES = 5 + 2 + 4;
-
-interface AskedPath {
-  /** Statements that the session had run by then. */
-  readonly askedAfter: number;
-  readonly answered: Evidence;
-  readonly rows: Uint8Array[];
+/** A question about the names in one statement. */
+interface AskedAbout {
+  readonly parsed: ParsedStatement;
+  readonly names: AskedNames;
+  /** Statements that the session had run by then, and the batch that the statement will be in. */
+  readonly after: number;
+  readonly batch: number;
+  readonly answer: Answer;
 }
 
 export class Inquiry {
@@ -41,7 +54,8 @@ export class Inquiry {
   #flushed = false;
   #inner: Evidence | null = null;
   #described = false;
-  #path: AskedPath | null = null;
+  #names: AskedAbout | null = null;
+  #objects: Answer | null = null;
   /** A string is under way whose statements have changed names already, as of the batch that they will be in. */
   namesChanging = false;
 
@@ -55,6 +69,8 @@ export class Inquiry {
     this.#flushed = false;
     this.#inner = null;
     this.#described = false;
+    this.#objects = null;
+    this.#link.enforcer?.own.forget();
   }
 
   /** Behind the last Flush there is something again. */
@@ -101,9 +117,59 @@ export class Inquiry {
   byEvidence(evidence: Evidence): Ruling | null {
     const { enforcer, inTransaction } = this.#link;
     if (enforcer === null) return UNJUDGED;
+    if (!this.#objectsHere()) return null;
     const ruling = enforcer.byEvidence(evidence, inTransaction);
-    if (ruling === null && evidence.outstanding > 0) this.#flush();
+    if (ruling === null) this.#awaitRuling(evidence);
     return ruling;
+  }
+
+  /** Nothing was asked about objects, or the answer has come. */
+  #objectsHere(): boolean {
+    const answer = this.#objects;
+    if (answer === null) return true;
+    if (!answer.settled) {
+      this.#flush();
+      return false;
+    }
+    this.#objects = null;
+    this.#link.enforcer?.own.learn(textOf(answer), unanswered(answer));
+    return true;
+  }
+
+  #awaitRuling(evidence: Evidence): void {
+    const wanted = this.#link.enforcer?.own.wanted ?? null;
+    if (wanted !== null) {
+      const { relations, types, functions } = wanted;
+      this.#objects = this.#ask(ASK_OBJECTS, [relations, types, functions].map(arrayText));
+    }
+    if (wanted !== null || evidence.outstanding > 0) this.#flush();
+  }
+
+  /** Before a statement is bound: planning may run functions, so by then it must be known which. Null: not yet. */
+  beforeBind(statement: PreparedStatement): Ruling | null {
+    const { enforcer, inTransaction } = this.#link;
+    const { evidence, parsed, parsedIn } = statement;
+    if (enforcer === null || parsed === null) return UNJUDGED;
+    // By now, since behind the Bind nothing can be asked for what may not run in a transaction.
+    if (evidence === null) return this.#namesOf(parsed) === null ? null : UNJUDGED;
+    const { own } = enforcer;
+    if (own.holds(evidence) && evidence.tree !== null && !evidence.broken)
+      return enforcer.byTree(evidence, inTransaction) ?? this.byEvidence(evidence);
+    const looked = this.#described || (parsedIn.batch === this.#link.batch && own.isAsOfNow(evidence));
+    if (!looked && evidence.outstanding === 0 && !enforcer.inShadow) this.#look(statement.name, statement);
+    return this.byEvidence(evidence);
+  }
+
+  /** Has the server look whether a statement still means what it did: it shows what it has made anew, and runs nothing for it. */
+  #look(name: string, { origin, evidence }: PreparedStatement): void {
+    if (evidence === null) return;
+    this.#described = true;
+    const { expectations, enforcer } = this.#link;
+    expectations.push(new Expectation("describeStatement", true, null, null, null, 0, origin, evidence));
+    enforcer?.own.asked(evidence);
+    this.#send(encoded((writer) => encodeDescribe(writer, { kind: "statement", name })));
+    this.#link.batchOpen = true;
+    this.#flushed = false;
   }
 
   /** Of a statement that is judged by the grammar. */
@@ -114,9 +180,13 @@ export class Inquiry {
       this.#flush();
       return null;
     }
-    const path = hasBareNames(statement.parsed) ? this.#searchPath() : [];
-    if (path === null) return null;
-    return enforcer.byGrammar(statement, inner, path, inTransaction);
+    const asked = this.#namesOf(statement.parsed);
+    if (asked === null) return null;
+    if (asked instanceof GatewayError) return enforcer.refuse(asked, inTransaction);
+    if (!this.#objectsHere()) return null;
+    const ruling = enforcer.byGrammar(statement, inner, asked === "known" ? null : asked, inTransaction);
+    if (ruling === null && inner !== null) this.#awaitRuling(inner);
+    return ruling;
   }
 
   /** Of what stands behind a portal, right before it runs. */
@@ -124,11 +194,7 @@ export class Inquiry {
     const { enforcer, names, executions, inTransaction } = this.#link;
     const { parsed, evidence } = statement;
     if (enforcer === null || parsed === null) return UNJUDGED;
-    if (evidence !== null) {
-      const ruling = this.byEvidence(evidence);
-      if (ruling !== null) enforcer.expect(statement, evidence);
-      return ruling;
-    }
+    if (evidence !== null) return this.byEvidence(evidence);
     if (inner !== null && boundAfter !== executions) return enforcer.refuse(interrupted(), inTransaction);
     if (parsed.prepared?.kind === "execute") {
       const own = this.byGrammar(statement, inner);
@@ -143,16 +209,21 @@ export class Inquiry {
     return this.byGrammar(statement, inner);
   }
 
-  /** For a read whose answers are on their way: a ruling by what is known of it, if that permits it. */
-  early(statement: PreparedStatement): Ruling | null {
+  /**
+   * For a read whose Bind is on its way: a ruling by the tree that the server has shown before, if that permits it. Only where nothing that
+   * this gateway knows of can have given its names another meaning. @returns null: it waits for what the Bind shows.
+   */
+  early({ evidence }: PreparedStatement): Ruling | null {
     const { enforcer, inTransaction } = this.#link;
-    const { evidence } = statement;
     if (enforcer === null || evidence === null || evidence.outstanding === 0 || evidence.broken) return null;
-    const ruling =
-      evidence.tree === null
-        ? enforcer.byExpectation(statement, inTransaction)
-        : enforcer.byTree(evidence, inTransaction);
+    if (!this.mayRunEarly(evidence)) return null;
+    const ruling = enforcer.byTree(evidence, inTransaction);
     return ruling === null || ruling.error !== null || ruling.inside === "judge" ? null : ruling;
+  }
+
+  /** What the server has shown of the statement holds still, as far as this gateway can know. */
+  mayRunEarly(evidence: Evidence): boolean {
+    return this.#link.enforcer?.own.holds(evidence) ?? true;
   }
 
   /** The run goes out on that ruling: what comes must agree with it. */
@@ -170,46 +241,48 @@ export class Inquiry {
     if (target === undefined) return UNJUDGED; // judge() has refused it
     if (target.parsed === null) return UNJUDGED;
     if (target.evidence === null) return this.byGrammar(target, null);
-    if (!this.#described) {
-      this.#described = true;
-      const { expectations } = this.#link;
-      expectations.push(
-        new Expectation("describeStatement", true, null, null, null, 0, target.origin, target.evidence),
-      );
-      this.#send(encoded((writer) => encodeDescribe(writer, { kind: "statement", name })));
-      this.#link.batchOpen = true;
-      this.#flushed = false;
-    }
+    if (!this.#described) this.#look(name, target);
     return this.byEvidence(target.evidence);
   }
 
-  /** Only what runs in the session can change it: it is asked again when something has run. */
-  #searchPath(): readonly string[] | null {
-    const { executions } = this.#link;
-    if (this.#path === null || this.#path.askedAfter !== executions) this.#path = this.#askPath(executions);
-    const { answered, rows } = this.#path;
-    if (answered.outstanding === 0) return rows.map(textOf);
-    this.#flush();
-    return null;
+  /** What the names in it mean now. Null: the answer is on its way. An error: none will come. "known": nothing has to be asked. */
+  #namesOf(parsed: ParsedStatement): SessionNames | GatewayError | "known" | null {
+    const { enforcer, executions, batch } = this.#link;
+    if (enforcer === null) return "known";
+    const before = this.#names;
+    const asked = before?.parsed === parsed && before.after === executions && before.batch === batch ? before : null;
+    if (asked === null) {
+      const names = enforcer.namesToAsk(parsed);
+      if (names === null) return "known";
+      const answer = this.#ask(ASK_NAMES, parametersOf(names));
+      this.#names = { parsed, names, answer, after: executions, batch: this.#link.batch };
+      this.#flush();
+      return null;
+    }
+    const { answer, names } = asked;
+    if (!answer.settled) {
+      this.#flush();
+      return null;
+    }
+    const text = textOf(answer);
+    const found = text === null ? null : namesAnswer(text);
+    if (found !== null) return new SessionNames(names, found, enforcer.own.defining);
+    this.#names = null; // for the next attempt, which is another statement's
+    return unanswered(answer);
   }
 
-  #askPath(askedAfter: number): AskedPath {
-    const path = { answered: new Evidence(), rows: [], askedAfter };
+  /** In a batch of its own where it can be: VACUUM and its like do not run behind anything in theirs. */
+  #ask(text: QuestionText, parameters: readonly string[]): Answer {
     const link = this.#link;
-    const { expectations } = link;
-    // In a batch of its own where it can be: VACUUM and its like do not run behind anything in theirs.
-    const alone = link.status === "I" && !link.batchOpen && expectations.length === 0 && !this.namesChanging;
-    for (const expectation of EXPECT.hiddenQueryHead) expectations.push(expectation);
-    expectations.push(new Expectation("execute", true, null, null, null, 0, null, path.answered, path.rows));
-    for (const expectation of EXPECT.hiddenQueryTail) expectations.push(expectation);
-    this.#send(SEARCH_PATH);
+    const alone = link.status === "I" && !link.batchOpen && link.expectations.length === 0 && !this.namesChanging;
+    const { answer, bytes } = ask(link, text, parameters, alone);
+    this.#send(bytes);
     this.#flushed = false;
-    link.batchOpen = true;
-    if (!alone) return path;
+    if (!alone) return answer;
     this.#send(SYNC);
     this.#flushed = true;
     link.endBatch(true);
-    return path;
+    return answer;
   }
 
   /** The client may not have asked for what it is owed, and the server gives it only with a Flush or a Sync. */
@@ -225,12 +298,17 @@ export function textInside({ parsed, bytes, origin }: SentText): WholeText | nul
   return parsed?.inner === undefined ? null : { bytes: bytes.slice(), origin };
 }
 
-function hasBareNames({ targets }: ParsedStatement): boolean {
-  return targets?.some(({ name }) => name.length === 1) ?? false;
-}
-
-function textOf(row: Uint8Array): string {
-  return new TextDecoder().decode(row.subarray(ROW_HEAD_BYTES));
+/** As session-queries.ts's NAMES takes them. */
+function parametersOf({ relations, functions, types, operators }: AskedNames): readonly string[] {
+  return [
+    relations.map(({ how }) => how),
+    relations.map(({ schema }) => schema),
+    relations.map(({ how, name }) => (how === "bare" ? quotedName(name) : name)),
+    functions.map(({ schema }) => schema),
+    functions.map(({ name }) => name),
+    types,
+    operators,
+  ].map(arrayText);
 }
 
 function interrupted(): GatewayError {

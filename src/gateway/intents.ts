@@ -40,7 +40,7 @@ export class Intents {
     const sessionSeq = journal.next;
     this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind), durable);
     metrics.decided(statementClass, (ruling.shadow ?? PERMITTED) === PERMITTED ? "permitted" : "shadowed");
-    this.#link.enforcer?.ran(statementClass, statement.parsed?.settingWrites !== undefined);
+    this.#link.enforcer?.own.ran(this.#runBy(statement), this.#link.batch);
     const startedMs = clock.monotonicMs();
     const run = new StatementRun(
       ...([statement, sessionSeq, journal.statements, durable, startedMs, ruling.inside] as const),
@@ -48,6 +48,12 @@ export class Intents {
     );
     this.#link.ran(run);
     return run;
+  }
+
+  /** The statement, or that behind the name which EXECUTE gives. */
+  #runBy({ parsed }: PreparedStatement): PreparedStatement["parsed"] {
+    if (parsed?.prepared?.kind !== "execute") return parsed;
+    return this.#link.names.statement(parsed.prepared.name ?? "")?.parsed ?? parsed;
   }
 
   /** It was read and may not run. */

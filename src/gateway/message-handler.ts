@@ -292,7 +292,7 @@ export class MessageHandler {
     const old = this.#inquiry.tooOldToAsk(statement);
     if (old !== null) return this.#refuseStatement(statement, null, old);
     const inner = this.#inquiry.inner(statement);
-    const ruling = this.#beforeBind(statement);
+    const ruling = this.#inquiry.beforeBind(statement);
     if (ruling === null) return "wait";
     if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
     let parameters: string | null = null;
@@ -310,19 +310,6 @@ export class MessageHandler {
       new Expectation("bind", false, null, [change], null, 0, statement.origin, statement.evidence),
     );
     return "forward";
-  }
-
-  /** Planning at Bind may run functions: by then it must be known which. Null: not yet. */
-  #beforeBind(statement: PreparedStatement): Ruling | null {
-    const { enforcer, inTransaction } = this.#link;
-    if (enforcer === null || statement.evidence === null) return UNJUDGED;
-    const { evidence } = statement;
-    // Another Bind of it under way says nothing new about what it is.
-    if (evidence.tree === null || evidence.broken) {
-      const early = evidence.outstanding > 0 ? enforcer.byExpectation(statement, inTransaction) : null;
-      return early ?? this.#inquiry.byEvidence(evidence);
-    }
-    return enforcer.byTree(evidence, inTransaction) ?? this.#inquiry.byEvidence(evidence);
   }
 
   #onDescribe(body: Uint8Array): HandlerVerdict {

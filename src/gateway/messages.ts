@@ -59,20 +59,6 @@ export function isReadAlike(bytes: Uint8Array): boolean {
   return true;
 }
 
-const QUESTION = `postern: question ${randomBytes(10).toString("hex")}`;
-
-/** Asks for the schemas that unqualified names are looked up in, in their order, temporary one and pg_catalog included. */
-export const SEARCH_PATH = encoded((writer) => {
-  const query = Buffer.from("SELECT s FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) AS s");
-  const names = { portal: QUESTION, statement: QUESTION };
-  encodeClose(writer, { kind: "statement", name: QUESTION });
-  encodeParse(writer, { statement: QUESTION, query, parameterTypes: [] });
-  encodeBind(writer, { ...names, parameterFormats: [], parameters: [], resultFormats: [] });
-  encodeExecute(writer, { portal: QUESTION, maxRows: 0 });
-  encodeClose(writer, { kind: "portal", name: QUESTION });
-  encodeClose(writer, { kind: "statement", name: QUESTION });
-});
-
 /** What follows the Parse of a statement that came by simple Query: the unnamed portal, text or binary, and what its rows are. */
 function bound(resultFormats: readonly (0 | 1)[]): Uint8Array {
   return encoded((writer) => {

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import type { Hash } from "node:crypto";
 import { GatewayError } from "../base/errors.ts";
 import type { Expectation } from "../statement/expectations.ts";
-import type { StatementRun } from "../statement/statement.ts";
+import type { Answer, StatementRun } from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
 import { decodeReport, encodeErrorResponse, type Report, reportOf } from "../wire/error-response.ts";
 import { backendLimits } from "../wire/frame-limits.ts";
@@ -59,6 +59,8 @@ export class Relay implements FrameVisitor {
   readonly #trees: ShownTrees;
   /** The row that comes in pieces is beyond what its statement may deliver. */
   #surplus = false;
+  /** Of the row that comes in pieces: the question of our own that it answers. */
+  #capturing: Answer | null = null;
   /** The client was told of an error that the server does not know: what is answered up to its ReadyForQuery is not for it. */
   #skipping = false;
   /** False: answers are read to the end for the record and go nowhere, the client is gone. */
@@ -153,12 +155,15 @@ export class Relay implements FrameVisitor {
     if (type !== BACKEND.DataRow) return false;
     const capture = this.#link.expectations.peek()?.capture;
     if (capture === null || capture === undefined) return false;
-    capture.push(this.#runBytes.slice(start, end));
+    capture.rows.push(this.#runBytes.slice(start, end));
     return true;
   }
 
   /** Of FrameVisitor: a row that does not end in this chunk. */
   streamed(_type: number, totalBytes: number): void {
+    this.#capturing = this.#link.expectations.peek()?.capture ?? null;
+    this.#capturing?.opens(totalBytes);
+    if (this.#capturing !== null) return;
     this.#surplus = this.#skipping || !this.#countRow(totalBytes);
   }
 
@@ -169,7 +174,8 @@ export class Relay implements FrameVisitor {
       this.#runBytes = bytes;
       this.#runStart = start;
     }
-    if (this.#surplus) {
+    this.#capturing?.piece(bytes.subarray(start, end));
+    if (this.#surplus || this.#capturing !== null) {
       this.#drop(bytes, start, end);
       return;
     }
@@ -321,7 +327,8 @@ export class Relay implements FrameVisitor {
     if (expectation?.kind !== "execute") throw broken("the end of a statement out of order");
     confirm(expectation);
     this.#takeTree(expectation);
-    const { run } = expectation;
+    const { run, capture } = expectation;
+    if (capture !== null) capture.complete = true;
     if (run !== null) end(run);
     if (run === null) return expectation.hidden ? "drop" : "pass";
     if (run === this.#link.copyRun) {
@@ -430,7 +437,7 @@ export class Relay implements FrameVisitor {
       const settlement = link.fate.idle();
       if (settlement !== null) link.parts.journal.settled(settlement, null);
       link.names.endTransaction(expectation.batch);
-      link.enforcer?.transactionEnded();
+      link.enforcer?.own.transactionEnded(expectation.batch);
     }
     link.parts.settleSoon();
     return expectation.hidden ? "drop" : "pass";
@@ -482,6 +489,7 @@ export class Relay implements FrameVisitor {
     const failed = link.expectations.peek();
     if (failed === null || report.severity === "FATAL" || report.severity === "PANIC") return "pass"; // the server ends the session
     link.fate.failed();
+    link.enforcer?.own.failed();
     this.#trees.dismiss();
     if (failed.kind === "sync") return "pass"; // a deferred constraint, at the commit of an implicit transaction
     const skipped = link.expectations.skipToSync();
@@ -489,6 +497,8 @@ export class Relay implements FrameVisitor {
     const limit = this.#limitOf(failed, report);
     this.#failRuns(failed, skipped, limit?.sqlstate ?? (SQLSTATE.test(report.code) ? report.code : "XX000"));
     link.undo(skipped.map((expectation) => expectation.changes));
+    for (const { capture } of skipped) if (capture !== null) capture.sqlstate ??= report.code;
+    if (failed.capture?.alone === true) return "drop";
     return limit === null ? this.#errorToClient(failed, report) : errorResponse(limit);
   }
 

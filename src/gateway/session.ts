@@ -247,6 +247,7 @@ export class Session {
     this.#state = { phase: "closed", reason };
     this.#frontend.close();
     this.#gate.close();
+    this.#link.enforcer?.own.close();
     this.options.client.end();
     setTimeout(() => this.options.client.destroy(), OUTCOME_WAIT_MS).unref();
     try {

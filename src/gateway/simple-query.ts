@@ -204,7 +204,9 @@ export class SimpleQuery {
     if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
     if (pending.stage === "bound") return this.#run(pending, planned, ruling);
     this.#bind(pending, planned);
-    const waits = (planned.durable || ruling.inside === "judge") && statement.evidence !== null;
+    const { evidence } = statement;
+    const waits =
+      evidence !== null && (planned.durable || ruling.inside === "judge" || !this.#inquiry.mayRunEarly(evidence));
     return waits ? "on" : this.#run(pending, planned, ruling);
   }
 
@@ -236,6 +238,7 @@ export class SimpleQuery {
       this.#send(SETTLE_SETTINGS);
     }
     pending.asked = inner === null ? null : this.#inquiry.inner(statement, inner);
+    if (statement.evidence !== null) link.enforcer?.own.asked(statement.evidence);
     link.expectations.push(new Expectation("parse", true, null, null, null, 0, statement.origin, statement.evidence));
     this.#send(simpleParse(text));
     link.batchOpen = true;

@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import type { NameChange } from "./namespace.ts";
-import type { Evidence, Origin, StatementRun } from "./statement.ts";
+import type { Answer, Evidence, Origin, StatementRun } from "./statement.ts";
 
 export type ExpectationKind =
   | "parse"
@@ -34,8 +34,8 @@ export class Expectation {
   readonly origin: Origin | null;
   /** What a tree that comes with the answer is evidence of. */
   readonly evidence: Evidence | null;
-  /** Takes the rows of a statement of our own. */
-  readonly capture: Uint8Array[] | null;
+  /** Of a question of our own: takes its rows, and what becomes of it. */
+  readonly capture: Answer | null;
 
   constructor(
     kind: ExpectationKind,
@@ -46,7 +46,7 @@ export class Expectation {
     batch: number,
     origin: Origin | null = null,
     evidence: Evidence | null = null,
-    capture: Uint8Array[] | null = null,
+    capture: Answer | null = null,
   ) {
     this.kind = kind;
     this.hidden = hidden;
@@ -75,9 +75,6 @@ export const EXPECT = {
   hiddenDescribePortal: plain("describePortal", true),
   /** Answers to src/gateway/messages.ts's SETTLE_SETTINGS. */
   settleSettings: [...hiddenRun, ...hiddenRun],
-  /** Answers before and behind the Execute of a question of Postern's own. */
-  hiddenQueryHead: [hiddenClose, hiddenParse, hiddenBind],
-  hiddenQueryTail: [hiddenClose, hiddenClose],
   describeStatement: plain("describeStatement", false),
   describePortal: plain("describePortal", false),
 } as const;

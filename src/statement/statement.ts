@@ -26,6 +26,40 @@ export class Evidence {
   }
 }
 
+/** What the server has answered to a question of Postern's own. Filled by the relay. */
+export class Answer {
+  readonly rows: Uint8Array[] = [];
+  /** All of it has come. */
+  complete = false;
+  /** Why nothing more comes: its own error, or that of what stood before it. */
+  sqlstate: string | null = null;
+  /** It is all that its batch holds: the client, which sent none of it, hears of no error. */
+  readonly alone: boolean;
+  #piecewise: { readonly bytes: Uint8Array; filled: number } | null = null;
+
+  constructor(alone: boolean) {
+    this.alone = alone;
+  }
+
+  get settled(): boolean {
+    return this.complete || this.sqlstate !== null;
+  }
+
+  /** A row of so many bytes comes in pieces. */
+  opens(totalBytes: number): void {
+    this.#piecewise = { bytes: new Uint8Array(totalBytes), filled: 0 };
+  }
+
+  /** @param bytes the next of them; copied. */
+  piece(bytes: Uint8Array): void {
+    const row = this.#piecewise;
+    if (row === null) return;
+    row.bytes.set(bytes, row.filled);
+    row.filled += bytes.length;
+    if (row.filled === row.bytes.length) this.rows.push(row.bytes);
+  }
+}
+
 /** What a run was let go by. */
 export interface EarlyRuling {
   readonly requests: string;

@@ -121,17 +121,23 @@ export const RELATIONS = `SELECT oid, relnamespace, relname, relkind, pg_catalog
  * json_build_array keeps the parts apart: no text in one of them can pass for the next. Where a default stood in the text of
  * CREATE FUNCTION makes no difference. Declared volatility, strictness and LEAKPROOF say when, how often and on which rows it
  * runs; a support function may put something else in place of a call.
+ *
+ * Of `p`, a row of pg_proc, and `l`, of its language. Asked in clients' sessions too, so every name is qualified, operators among
+ * them, and no text depends on a setting, but for the name of a support function that is no part of the server.
  */
-export const FUNCTIONS = `SELECT p.oid, p.pronamespace, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
-    p.proargtypes, pg_catalog.pg_get_function_result(p.oid), p.prokind, p.provolatile, l.lanname, p.prosecdef,
-    p.proleakproof, pg_catalog.pg_get_userbyid(p.proowner), p.pronargdefaults > 0,
-    p.proconfig IS NOT NULL,
-    pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.json_build_array(p.prosrc, p.probin, p.proconfig,
+export const FUNCTION_HASH = `pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+    pg_catalog.json_build_array(p.prosrc, p.probin, p.proconfig,
       p.prosqlbody::pg_catalog.text, l.lanname, p.prosecdef,
       CASE WHEN p.prosecdef THEN pg_catalog.pg_get_userbyid(p.proowner) END,
       pg_catalog.regexp_replace(p.proargdefaults::pg_catalog.text, ':location -?[0-9]+', '', 'g'),
       p.provolatile, p.proisstrict, p.proleakproof, p.prosupport::pg_catalog.text, p.protrftypes::pg_catalog.text,
-      p.provariadic <> 0)::pg_catalog.text, 'UTF8')), 'hex')
+      p.provariadic OPERATOR(pg_catalog.<>) 0)::pg_catalog.text, 'UTF8')), 'hex')`;
+
+export const FUNCTIONS = `SELECT p.oid, p.pronamespace, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
+    p.proargtypes, pg_catalog.pg_get_function_result(p.oid), p.prokind, p.provolatile, l.lanname, p.prosecdef,
+    p.proleakproof, pg_catalog.pg_get_userbyid(p.proowner), p.pronargdefaults > 0,
+    p.proconfig IS NOT NULL,
+    ${FUNCTION_HASH}
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang ORDER BY p.oid`;
 
 /** An aggregate's own prosrc says nothing: what it runs stands here. */

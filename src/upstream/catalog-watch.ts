@@ -56,6 +56,8 @@ export class CatalogWatch {
   #failures = 0;
   #askedMs: number;
   #lookedMs = 0;
+  /** When the last look began that found what is at hand to be current. */
+  #asOfMs = Number.NEGATIVE_INFINITY;
   /** How long the last look took, without a load. */
   #lookMs = 0;
   /** No load before, by the timer. */
@@ -91,6 +93,11 @@ export class CatalogWatch {
   get state(): CatalogState {
     const old = this.#now() - this.#lookedMs > STALE_POLLS * this.#pollMs;
     return this.#state === "current" && old ? "behind" : this.#state;
+  }
+
+  /** By Clock.monotonicMs: what had been committed by then is in what is at hand. */
+  get asOfMs(): number {
+    return this.#asOfMs;
   }
 
   /** It looks by itself: someone has asked within the last minute. */
@@ -193,30 +200,31 @@ export class CatalogWatch {
     if (signal.aborted) await this.#drop(); // closed while it was opened
     signal.throwIfAborted();
     const known = this.#catalog;
+    const startedMs = this.#now();
     if (known !== undefined) {
-      const startedMs = this.#now();
       this.#epoch = await readEpoch(connection, this.#epoch);
       this.#lookMs = this.#now() - startedMs;
-      if (this.#epoch.value === known.epoch) return this.#is("current", known);
-      if (!mustLoad && this.#now() < this.#loadableMs) return this.#is("behind", known);
+      if (this.#epoch.value === known.epoch) return this.#is("current", known, startedMs);
+      if (!mustLoad && this.#now() < this.#loadableMs) return this.#is("behind", known, this.#asOfMs);
     }
     const loadingMs = this.#now();
     const loaded = await loadCatalog(connection, this.#options.target.name);
     this.#loadableMs = this.#now() + (this.#now() - loadingMs) * (LOAD_SHARE - 1);
-    return this.#takeOver(loaded);
+    return this.#takeOver(loaded, startedMs);
   }
 
-  #takeOver({ catalog, epoch }: LoadedCatalog): Catalog {
+  #takeOver({ catalog, epoch }: LoadedCatalog, asOfMs: number): Catalog {
     this.#epoch = epoch;
     // Changed and changed back between the look and the load: who compares catalogs sees no change.
-    if (this.#catalog?.epoch === catalog.epoch) return this.#is("current", this.#catalog);
+    if (this.#catalog?.epoch === catalog.epoch) return this.#is("current", this.#catalog, asOfMs);
     this.#catalog = catalog;
-    this.#is("current", catalog);
+    this.#is("current", catalog, asOfMs);
     for (const listener of this.#listeners) listener(catalog);
     return catalog;
   }
 
-  #is(state: "current" | "behind", catalog: Catalog): Catalog {
+  #is(state: "current" | "behind", catalog: Catalog, asOfMs: number): Catalog {
+    this.#asOfMs = asOfMs;
     if (this.#state !== "closed") this.#state = state;
     return catalog;
   }

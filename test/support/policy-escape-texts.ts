@@ -170,10 +170,7 @@ export const HARMLESS: readonly string[] = [
 export const COMES_THROUGH: ReadonlyMap<string, readonly string[]> = new Map([
   [
     "a read that was judged before runs before it is judged again, and is not taken back",
-    [
-      "an operator hidden by a new one that fits better",
-      "an operator hidden by a new one that fits better, by simple Query",
-    ],
+    ["an operator hidden by a new one that fits better"],
   ],
 ]);
 

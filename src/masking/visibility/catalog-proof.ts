@@ -39,6 +39,8 @@ export interface ProofOptions {
   /** The sub-Query that PostgreSQL made of a replacement's text; undefined: not learned yet. */
   readonly expected: (text: string) => QueryNode | undefined;
   readonly learned: Learned;
+  /** Relations of the session's own transaction, which the catalog does not know: policy has judged each by its name. */
+  readonly own: ReadonlySet<number>;
 }
 
 /**
@@ -122,6 +124,10 @@ class Proof implements ProvenEntries {
     );
   }
 
+  isOwn(oid: number): boolean {
+    return this.#options.own.has(oid);
+  }
+
   isProven(entry: QueryNode, level: ProofLevel): boolean {
     return numberOf(entry, "rtekind") === ENTRY.subquery && this.#standingOf(entry, level) !== "open";
   }
@@ -182,7 +188,9 @@ class Proof implements ProvenEntries {
 
   #relation(entry: QueryNode): void {
     const { catalog } = this.#options.visible;
-    const relation = catalog.relation(numberOf(entry, "relid"));
+    const oid = numberOf(entry, "relid");
+    const relation = catalog.relation(oid);
+    if (relation === undefined && this.isOwn(oid)) return;
     if (relation === undefined) {
       throw new Refused("a relation is not in the catalog", "It may be new.", "Send the statement again in a moment.");
     }

@@ -51,11 +51,11 @@ export class CatalogVisibility {
    * Whether a tree shows nothing hidden. Pure: the same tree has the same verdict for as long as this object is in use.
    * @param queries all of one tree. @throws {TreeUnknown}
    */
-  prove(queries: readonly QueryNode[]): CatalogVerdict {
+  prove(queries: readonly QueryNode[], own: ReadonlySet<number> = NONE): CatalogVerdict {
     if (this.visible.everything) return { kind: "proven" };
     const { visible } = this;
     const expected = (text: string): QueryNode | undefined => this.#expected.get(text);
-    return proveCatalogs(queries, { visible, filters: this.#filters, expected, learned: this.#learned });
+    return proveCatalogs(queries, { visible, filters: this.#filters, expected, learned: this.#learned, own });
   }
 
   /** Whether EXPLAIN of a query would name something hidden. @param queries of the query inside, rewritten. */
@@ -116,3 +116,5 @@ export function askedIn(text: string): Asked {
   const systemColumns = [...new Set([...text.matchAll(SYSTEM_COLUMN)].map(([name]) => name.toLowerCase()))];
   return { systemColumns, plainViews: /pg_get_viewdef/i.test(text) };
 }
+
+const NONE: ReadonlySet<number> = new Set();

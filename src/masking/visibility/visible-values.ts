@@ -54,6 +54,8 @@ export interface ProvenEntries {
   /** The sub-select leaves out views whose definition names something hidden, or there is none. */
   showsPlainViews(entry: QueryNode): boolean;
   isFreeRelation(oid: number): boolean;
+  /** Of the session's own transaction, and judged by its name. */
+  isOwn(oid: number): boolean;
   readonly learned: Learned;
 }
 
@@ -217,6 +219,7 @@ export class VisibleValues {
     }
     const isScalar = isTrue(node, "constbyval") && numberOf(node, "constlen") === 4;
     const oid = isScalar ? this.constantOid(node) : null;
+    if (oid !== null && kind === "relation" && this.#entries.isOwn(oid)) return true;
     return oid !== null && isOidVisible(this.#visible, this.#narrower(kind, type), oid, this.#entries.learned);
   }
 

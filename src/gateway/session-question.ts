@@ -1,0 +1,92 @@
+/**
+ * A question of Postern's own on the client's connection, and its answer: one row with one text. The client sees nothing of it.
+ * Where it fails in the middle of the client's batch, so does that batch, and the client is told of the server's error; where it stood
+ * alone nothing has happened, and who asked tells why the statement does not run. Decides nothing.
+ */
+
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { GatewayError } from "../base/errors.ts";
+import { EXPECT, Expectation } from "../statement/expectations.ts";
+import { Answer } from "../statement/statement.ts";
+import { NAMES, OBJECTS } from "../upstream/session-queries.ts";
+import { encoded } from "../wire/encode.ts";
+import { encodeBind, encodeClose, encodeExecute, encodeParse } from "../wire/extended.ts";
+import type { WireLink } from "./wire-link.ts";
+
+/** The number in it keeps clients from using it. */
+const QUESTION = `postern: question ${randomBytes(10).toString("hex")}`;
+/** Type and length of a message, count of columns, length of the one column. */
+const ROW_HEAD_BYTES = 5 + 2 + 4;
+const ARRAY_OF_TEXT = 1_009;
+const ARRAY_OF_OID = 1_028;
+const QUERY_CANCELED = "57014";
+
+export interface QuestionText {
+  readonly query: Uint8Array;
+  readonly parameterTypes: readonly number[];
+}
+
+export const ASK_NAMES: QuestionText = { query: Buffer.from(NAMES), parameterTypes: Array(7).fill(ARRAY_OF_TEXT) };
+export const ASK_OBJECTS: QuestionText = { query: Buffer.from(OBJECTS), parameterTypes: Array(3).fill(ARRAY_OF_OID) };
+
+/** Puts the question behind what was sent, with what each of its messages is answered by. @param alone nothing else is in its batch. */
+export function ask(link: WireLink, text: QuestionText, parameters: readonly string[], alone: boolean): Asked {
+  const answer = new Answer(alone);
+  const { expectations } = link;
+  expectations.push(EXPECT.hiddenClose);
+  for (const kind of ["parse", "bind", "execute"] as const)
+    expectations.push(new Expectation(kind, true, null, null, null, 0, null, null, answer));
+  expectations.push(EXPECT.hiddenClose);
+  expectations.push(EXPECT.hiddenClose);
+  link.batchOpen = true;
+  return { answer, bytes: messages(text, parameters) };
+}
+
+export interface Asked {
+  readonly answer: Answer;
+  readonly bytes: Uint8Array;
+}
+
+function messages({ query, parameterTypes }: QuestionText, parameters: readonly string[]): Uint8Array {
+  const names = { portal: QUESTION, statement: QUESTION };
+  return encoded((writer) => {
+    // Closed before too: an earlier one may have failed in between.
+    encodeClose(writer, { kind: "statement", name: QUESTION });
+    encodeParse(writer, { statement: QUESTION, query, parameterTypes });
+    encodeBind(writer, {
+      ...names,
+      parameterFormats: [],
+      parameters: parameters.map((value) => Buffer.from(value)),
+      resultFormats: [],
+    });
+    encodeExecute(writer, { portal: QUESTION, maxRows: 0 });
+    encodeClose(writer, { kind: "portal", name: QUESTION });
+    encodeClose(writer, { kind: "statement", name: QUESTION });
+  });
+}
+
+/** As the text of an array: every element is quoted, so that none is read as anything but itself. */
+export function arrayText(values: readonly (string | number)[]): string {
+  return `{${values.map((value) => `"${String(value).replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+}
+
+/** A name as SQL writes it, whatever is in it. */
+export function quotedName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** What has come. Null: nothing, and nothing more will. */
+export function textOf({ rows, complete }: Answer): string | null {
+  const [row] = rows;
+  return !complete || row === undefined ? null : new TextDecoder().decode(row.subarray(ROW_HEAD_BYTES));
+}
+
+/** Why the statement that it was asked for does not run. */
+export function unanswered({ sqlstate }: Answer): GatewayError {
+  if (sqlstate === QUERY_CANCELED)
+    return new GatewayError("STATEMENT_CANCELLED", "the statement was cancelled before it was judged");
+  return new GatewayError("CANNOT_JUDGE", "the server did not say what names in the statement mean", {
+    hint: "Send the statement again.",
+  });
+}
