@@ -121,6 +121,21 @@ describe("what a gateway recorded under a policy, decided again", () => {
     expect(denied).not.toContain(["select table:shop.public.customers", view, orders].join("; "));
   });
 
+  it("passes under what policy suggest makes of it", async () => {
+    const from = join(gateway.dataPath, "log");
+    const env = { POSTERN_CONFIG: gateway.configPath };
+    const suggested = await cli.run(["policy", "suggest", "--from", from, "--principal", "report-agent"], { env });
+    mkdirSync(join(cli.folder, "suggested"), { recursive: true });
+    writeFileSync(join(cli.folder, "suggested", "a.cedar"), suggested.out);
+
+    const again = await simulate("suggested");
+
+    expect(suggested.status).toBe(0);
+    // It did more as a builder than as an agent, and is one principal.
+    expect(again).toMatchObject({ newlyDenied: 0, newlyHeld: 0 });
+    expect(again.unchanged).toBeGreaterThan(200);
+  });
+
   it("knows what was done in a transaction", async () => {
     const [all, outside] = [await simulate("all"), await simulate("not-in-transactions")];
 

@@ -25,6 +25,7 @@ export interface RecordedContext {
 export interface RecordedStatement {
   /** `<instance>/<leaf index>`. */
   readonly entry: string;
+  readonly session: string;
   readonly timeMs: number;
   readonly class: string;
   readonly database: string;
@@ -130,7 +131,13 @@ function statementOf(entry: string, decided: Decided, groups: readonly string[] 
   });
   const actor = actors[0]?.subject;
   return {
-    ...{ entry, timeMs: Date.parse(decided.ts), class: decided.class, database: decided.database },
+    ...{
+      entry,
+      session: decided.session,
+      timeMs: Date.parse(decided.ts),
+      class: decided.class,
+      database: decided.database,
+    },
     ...{ upstreamRole: decided.upstreamRole, kind, issuer, subject, actor, acts: actor ?? subject },
     id: principalId(issuer, subject, hops),
     via: via === "cli" ? "http" : via,

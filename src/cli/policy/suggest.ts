@@ -22,10 +22,13 @@ export class Usage {
   readonly #group: string | undefined;
   readonly #used = new Map<string, Used>();
   readonly #principals = new Set<string>();
+  readonly #sessions = new Set<string>();
   #firstMs = Number.POSITIVE_INFINITY;
   #lastMs = Number.NEGATIVE_INFINITY;
   statements = 0;
   refused = 0;
+  /** Ran under a policy in shadow that would have refused it. */
+  againstShadow = 0;
   /** Permitted, and recorded without requests: no policy was asked. */
   withoutRequests = 0;
 
@@ -49,8 +52,15 @@ export class Usage {
     this.#lastMs = Math.max(this.#lastMs, statement.timeMs);
     const type = statement.kind === "agent" ? "Agent" : "Human";
     const who = this.#group === undefined ? { type, id: statement.id } : { type: "Group", id: this.#group };
-    this.#note(who, "connect", { kind: "database", database: statement.database });
-    for (const { action, resource } of statement.requests) this.#note(who, action, resource);
+    if (statement.requests.some(({ decision }) => decision !== "permit")) this.againstShadow++;
+    if (!this.#sessions.has(statement.session)) {
+      this.#note(who, "connect", { kind: "database", database: statement.database });
+    }
+    this.#sessions.add(statement.session);
+    for (const { action, resource, orElse = [] } of statement.requests) {
+      // What a view shows needs no permit of its own: that on the view that was named, which is noted too, is less.
+      if (orElse.length === 0) this.#note(who, action, resource);
+    }
   }
 
   get principals(): number {
@@ -93,6 +103,9 @@ export function cedarOf(usage: Usage): string {
   const { span } = usage;
   const head = [
     `// Least privilege by what was used: ${many(usage.statements, "statement")} of ${many(usage.principals, "principal")}${span === null ? "" : `, ${span.from} to ${span.to}`}.`,
+    ...(usage.againstShadow === 0
+      ? []
+      : [`// A policy in shadow would have refused ${usage.againstShadow} of them: what they did is permitted here.`]),
     "// What was rare and right may be missing. Read it before it is put in force; try it: postern policy simulate",
   ];
   const permits = usage.suggestions().map((one, index) => permitText(one, index + 1));
