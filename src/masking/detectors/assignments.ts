@@ -18,7 +18,7 @@ import {
   WORD,
 } from "./bytes.ts";
 import type { DetectorName } from "./finding.ts";
-import { isPlaceholder } from "./placeholders.ts";
+import { beginsAsPlaceholder, isPlaceholder } from "./placeholders.ts";
 
 const NAME_BYTES = 48;
 const VALUE_BYTES = 256;
@@ -40,7 +40,7 @@ const CONNECTION_NAMES = new Set(
   ),
 );
 const PASSWORD_NAME =
-  /(password|passwd|passphrase|passwort|pwd|motdepasse|contrase(n|ñ)a)$|^(pass|pw)$|(db|user|smtp|ftp|admin)pass$/;
+  /(password|passwd|passphrase|passwort|pwd|motdepasse|contrasena)$|^(pass|pw)$|(db|user|smtp|ftp|admin)pass$/;
 const TOKEN_NAME =
   /(secret|secretkey|apikey|accesskey|authkey|authtoken|accesstoken|refreshtoken|bearertoken|apitoken|clientsecret|signingkey|encryptionkey|secretaccesskey)$/;
 
@@ -53,12 +53,30 @@ export interface SecretValue {
   readonly isPassword: boolean;
 }
 
-/** The name before `at`, in lower case without `_`, `.` and `-`; "" where none stands there. */
+/** Ends of the names below, two letters each: most names are told from them without being read. */
+const ENDS_OF_SECRETS = endings("rd wd se rt ss pw na et ey en ig on");
+const ENDS_OF_CONNECTIONS = endings("st me dr er ce og se db id rt de ol nt");
+
+function endings(pairs: string): Uint8Array {
+  const table = new Uint8Array(32 * 32);
+  for (const pair of pairs.split(" ")) table[pairOf(pair.charCodeAt(0), pair.charCodeAt(1))] = 1;
+  return table;
+}
+
+/** Of letters: their number in the alphabet, whatever their case. Others are taken for a letter too, and told apart later. */
+function pairOf(first: number, second: number): number {
+  return ((first & 31) << 5) | (second & 31);
+}
+
+/** The name before `at`, in lower case without `_`, `.` and `-`; "" where none stands there, or none that is looked for. */
 export function readName(cell: Uint8Array, at: number): string {
   let end = at;
   if (is(byteAt(cell, end - 1), BLANK)) end--;
   if (QUOTES.has(byteAt(cell, end - 1))) end--;
   if (byteAt(cell, end - 1) === BACKSLASH) end--;
+  const pair = pairOf(byteAt(cell, end - 2), byteAt(cell, end - 1));
+  const isConnection = byteAt(cell, at) === 0x3d && ENDS_OF_CONNECTIONS[pair] === 1;
+  if (!isConnection && ENDS_OF_SECRETS[pair] !== 1) return "";
   let start = end;
   const lowest = Math.max(0, end - NAME_BYTES);
   while (start > lowest && (is(byteAt(cell, start - 1), WORD) || NAME_OTHERS.has(byteAt(cell, start - 1)))) start--;
@@ -95,6 +113,7 @@ function startOfValue(cell: Uint8Array, at: number): { readonly start: number; r
 
 function password(cell: Uint8Array, at: number, end: number, isConnection: boolean): SecretValue | null {
   const { start, quote } = startOfValue(cell, at);
+  if (beginsAsPlaceholder(rawText(cell, start, Math.min(end, start + 3)))) return null;
   const limit = Math.min(end, start + VALUE_BYTES);
   let valueEnd = start;
   while (

@@ -1,9 +1,11 @@
 /** Days of birth: a date behind a word that says so. A date alone is any date, and is not found. Off unless asked for. */
 
 import { follows } from "./context.ts";
-import { DASH, type DigitWindow, DOT, SLASH } from "./digits.ts";
+import { DASH, type DigitWindow, DOT, SLASH, shapeOf } from "./digits.ts";
 import { goesOn, type Judgement, type WrittenNumber } from "./written-number.ts";
 
+const YEAR_FIRST = shapeOf("4-2-2");
+const YEAR_LAST = new Set(["1-1-4", "1-2-4", "2-1-4", "2-2-4"].map(shapeOf));
 const NAMED = 0.9;
 const WORDS = new Set(
   "birth birthday birthdate born dob geboren geburtsdatum geb naissance nacimiento nato nascita".split(" "),
@@ -25,8 +27,8 @@ function isDate(window: DigitWindow): boolean {
   const shape = window.shape(3);
   const parts = [0, 1, 2].map((group) => window.value(window.digitsIn(group), window.groupLength(group)));
   const [first = 0, second = 0, third = 0] = parts;
-  if (shape === "4-2-2") return isYear(first) && isDayAndMonth(third, second);
-  if (!/^[12]-[12]-4$/.test(shape)) return false;
+  if (shape === YEAR_FIRST) return isYear(first) && isDayAndMonth(third, second);
+  if (!YEAR_LAST.has(shape)) return false;
   return isYear(third) && (isDayAndMonth(first, second) || isDayAndMonth(second, first));
 }
 

@@ -1,7 +1,7 @@
 /** Payment card numbers: length and first digits of a network, the way they are grouped, and the check digit. */
 
 import { follows } from "./context.ts";
-import { DASH, type DigitWindow, SPACE } from "./digits.ts";
+import { DASH, type DigitWindow, SPACE, shapeOf } from "./digits.ts";
 import { goesOn, isInRow, type Judgement, type WrittenNumber } from "./written-number.ts";
 
 /**
@@ -33,7 +33,7 @@ const RANGES: readonly (readonly [from: number, to: number, ...lengths: number[]
 ];
 
 /** As cards are printed. */
-const SHAPES = new Set(["4-4-4-4", "4-6-5", "4-6-4", "4-4-4-4-3", "6-13"]);
+const SHAPES = new Set(["4-4-4-4", "4-6-5", "4-6-4", "4-4-4-4-3", "6-13"].map(shapeOf));
 const WORDS = new Set([
   "card",
   "cards",

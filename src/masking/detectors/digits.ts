@@ -52,15 +52,17 @@ export function packedWidth(packed: Packed): number {
   return packed >> 4;
 }
 
-const ASCII_SEPARATORS: Readonly<Record<number, number>> = {
-  32: SPACE,
-  9: SPACE,
-  45: DASH,
-  46: DOT,
-  47: SLASH,
-  40: OPEN,
-  41: CLOSE,
-};
+const ASCII_SEPARATORS = new Uint8Array(128);
+for (const [byte, kind] of [
+  [0x20, SPACE],
+  [0x09, SPACE],
+  [0x2d, DASH],
+  [0x2e, DOT],
+  [0x2f, SLASH],
+  [0x28, OPEN],
+  [0x29, CLOSE],
+] as const)
+  ASCII_SEPARATORS[byte] = kind;
 
 function separatorAt(cell: Uint8Array, at: number): Packed {
   const first = byteAt(cell, at);
@@ -112,15 +114,17 @@ function between(cell: Uint8Array, at: number, end: number, into: { end: number 
 
 /** Longer than any number that is looked for: 19 digits of a card, 17 of `00` and a phone number. */
 const WINDOW_DIGITS = 20;
+/** More than any is written in: the six of a phone number. */
+const WINDOW_GROUPS = 8;
 
 /** The digits from one place on, in groups. One object is used again and again: its arrays are not copied. */
 export class DigitWindow {
   readonly digits = new Uint8Array(WINDOW_DIGITS);
   /** Per group: its first byte, the byte behind it, digits up to its end, what stands before it. */
-  readonly #starts = new Int32Array(WINDOW_DIGITS);
-  readonly #ends = new Int32Array(WINDOW_DIGITS);
-  readonly #counts = new Uint8Array(WINDOW_DIGITS);
-  readonly #separators = new Uint8Array(WINDOW_DIGITS);
+  readonly #starts = new Int32Array(WINDOW_GROUPS);
+  readonly #ends = new Int32Array(WINDOW_GROUPS);
+  readonly #counts = new Uint8Array(WINDOW_GROUPS);
+  readonly #separators = new Uint8Array(WINDOW_GROUPS);
   readonly #after = { end: 0 };
   groups = 0;
   /** Of all groups together. */
@@ -152,8 +156,8 @@ export class DigitWindow {
     while (next < end) {
       const packed = digitAt(cell, next);
       if (packed === 0) {
-        // Invisible characters alone do not end a group.
-        if (between(cell, next, end, this.#after) !== 0) break;
+        // Invisible characters alone do not end a group; none of them is ASCII.
+        if (byteAt(cell, next) < 0x80 || between(cell, next, end, this.#after) !== 0) break;
         next = this.#after.end;
         continue;
       }
@@ -170,7 +174,7 @@ export class DigitWindow {
     this.#separators[this.groups] = separator;
     this.groups++;
     this.count = count;
-    return count < WINDOW_DIGITS || this.#noMore(cell, next, end);
+    return (count < WINDOW_DIGITS && this.groups < WINDOW_GROUPS) || this.#noMore(cell, next, end);
   }
 
   #noMore(cell: Uint8Array, next: number, end: number): boolean {
@@ -203,10 +207,10 @@ export class DigitWindow {
     return this.digits[index] ?? 0;
   }
 
-  /** Lengths of the first groups: "3-3-4". */
-  shape(groups: number): string {
-    let shape = String(this.groupLength(0));
-    for (let group = 1; group < groups; group++) shape += `-${this.groupLength(group)}`;
+  /** Lengths of the first groups, as shapeOf() makes it of "3-3-4". */
+  shape(groups: number): number {
+    let shape = 0;
+    for (let group = 0; group < groups; group++) shape = shape * SHAPE_BASE + this.groupLength(group);
     return shape;
   }
 
@@ -223,6 +227,14 @@ export class DigitWindow {
     for (let index = from; index < from + length; index++) value = value * 10 + this.digit(index);
     return value;
   }
+}
+
+/** More than a window's digits. */
+const SHAPE_BASE = 32;
+
+/** Lengths of groups as one number: "3-3-4". */
+export function shapeOf(lengths: string): number {
+  return lengths.split("-").reduce((shape, length) => shape * SHAPE_BASE + Number(length), 0);
 }
 
 function skipDigits(cell: Uint8Array, at: number, end: number): number {

@@ -22,11 +22,15 @@ export interface IbanStructure {
 
 const CLASSES: Readonly<Record<string, string>> = { n: "[0-9]", a: "[A-Z]", c: "[A-Z0-9]" };
 
-export const IBAN_STRUCTURES: ReadonlyMap<string, IbanStructure> = new Map(
-  REGISTRY.trim()
-    .split(/\s+/)
-    .map((entry) => [entry.slice(0, 2), structureOf(entry.slice(2))]),
-);
+/** By both letters of the country: it is asked at every digit behind two letters. */
+const BY_LETTERS: (IbanStructure | undefined)[] = Array.from({ length: 26 * 26 });
+for (const entry of REGISTRY.trim().split(/\s+/))
+  BY_LETTERS[(entry.charCodeAt(0) - 65) * 26 + entry.charCodeAt(1) - 65] = structureOf(entry.slice(2));
+
+/** @param first @param second ASCII letters of either case. */
+export function ibanStructure(first: number, second: number): IbanStructure | undefined {
+  return BY_LETTERS[((first & 0xdf) - 65) * 26 + (second & 0xdf) - 65];
+}
 
 function structureOf(parts: string): IbanStructure {
   const fields = [...parts.matchAll(/([nac])(\d+)/g)].map(([, kind = "", length = ""]) => ({

@@ -1,8 +1,8 @@
 /** International bank account numbers: country, length and structure of the registry, and the check digits. */
 
-import { byteAt, DIGIT, is, isWordAfter, isWordBefore, LOWER, rawText, UPPER } from "./bytes.ts";
+import { byteAt, DIGIT, is, isWordAfter, isWordBefore, LOWER, UPPER } from "./bytes.ts";
 import type { FindingList } from "./finding.ts";
-import { IBAN_STRUCTURES } from "./iban-structures.ts";
+import { ibanStructure } from "./iban-structures.ts";
 
 const SPACE = 0x20;
 const HYPHEN = 0x2d;
@@ -20,7 +20,7 @@ export function findIban(cell: Uint8Array, at: number, end: number, found: Findi
   const start = at - 2;
   const letters = is(byteAt(cell, start), UPPER) ? UPPER : LOWER;
   if (!is(byteAt(cell, start), letters) || !is(byteAt(cell, start + 1), letters) || isWordBefore(cell, start)) return 0;
-  const structure = IBAN_STRUCTURES.get(rawText(cell, start, at).toUpperCase());
+  const structure = ibanStructure(byteAt(cell, start), byteAt(cell, start + 1));
   if (structure === undefined) return 0;
   const written = readNumber(cell, start, end, letters, structure.length + 4);
   if (written === null || isWordAfter(cell, written.end)) return 0;

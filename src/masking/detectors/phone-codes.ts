@@ -38,6 +38,7 @@ function numbersOf(range: string): number[] {
 
 /** Length of the code at the start of `digits`: codes are prefix-free. 0 where none is assigned, or the rest is too long or short for it. */
 export function callingCodeLength(digits: readonly number[], length: number): number {
+  if (digits[0] === 0) return 0;
   let code = 0;
   for (let size = 1; size <= 3 && size < length; size++) {
     code = code * 10 + (digits[size - 1] ?? 0);

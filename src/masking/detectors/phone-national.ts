@@ -1,6 +1,6 @@
 /** How countries write their own telephone numbers: groups, separators, first digits. Without a `+` form is all there is: each form says how sure it is. */
 
-import { CLOSE, DASH, type DigitWindow, DOT, OPEN, SLASH, SPACE } from "./digits.ts";
+import { CLOSE, DASH, type DigitWindow, DOT, OPEN, SLASH, SPACE, shapeOf } from "./digits.ts";
 
 interface NationalForm {
   readonly shape: string;
@@ -68,8 +68,8 @@ const FORMS: readonly NationalForm[] = [
   { shape: "2-4-4", separators: [SPACE, DASH], starts: /^[1-9]/, confidence: 0.5 },
 ];
 
-const BY_SHAPE: ReadonlyMap<string, readonly NationalForm[]> = new Map(
-  FORMS.map(({ shape }) => [shape, FORMS.filter((form) => form.shape === shape)]),
+const BY_SHAPE: ReadonlyMap<number, readonly NationalForm[]> = new Map(
+  FORMS.map(({ shape }) => [shapeOf(shape), FORMS.filter((form) => form.shape === shape)]),
 );
 
 /** @param startsOpen whether a `(` stands before the first digit. @returns 0 where no country writes it so. */

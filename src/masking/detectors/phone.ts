@@ -2,7 +2,7 @@
 
 import { BLANK, byteAt, code, DIGIT, is } from "./bytes.ts";
 import { follows } from "./context.ts";
-import { type DigitWindow, digitAt, OPEN } from "./digits.ts";
+import { type DigitWindow, digitAt, OPEN, shapeOf } from "./digits.ts";
 import { callingCodeLength } from "./phone-codes.ts";
 import { isNorthAmerican, nationalConfidence } from "./phone-national.ts";
 import { goesOn, goesOnBehindSpace, isInRow, type Judgement, type WrittenNumber } from "./written-number.ts";
@@ -16,7 +16,8 @@ const WORDS = new Set(
 const SLASH = code("/");
 const BLANK_BYTE = code(" ");
 /** `0031 2044 0034`: tables of Unicode are full of them. */
-const CODE_POINTS = "4-4-4";
+const CODE_POINTS = shapeOf("4-4-4");
+const DAYS = new Set(["4-2-2", "2-2-4", "1-1-4", "1-2-4", "2-1-4"].map(shapeOf));
 const FEWEST_DIGITS = 8;
 
 const INTERNATIONAL = 0.95;
@@ -46,7 +47,7 @@ export function findPhone(number: WrittenNumber): Judgement | null {
 /** Digits that a word calls a phone number are one, however they are written: unless they are a day. */
 function isAnyNumber(window: DigitWindow, groups: number): boolean {
   const digits = window.digitsIn(groups);
-  return digits >= FEWEST_DIGITS && digits <= 12 && !/^(4-2-2|2-2-4|1-1-4|1-2-4|2-1-4)/.test(window.shape(groups));
+  return digits >= FEWEST_DIGITS && digits <= 12 && !(groups >= 3 && DAYS.has(window.shape(3)));
 }
 
 function goesOnAsNumber(cell: Uint8Array, end: number): boolean {
@@ -88,18 +89,14 @@ function trunkGroup(window: DigitWindow, groups: number): number {
 }
 
 function withoutPlus({ cell, window, start, prefix }: WrittenNumber, groups: number): number {
-  const last = window.end(groups - 1);
-  if (isPrice(cell, start, last)) return 0;
   const national = nationalConfidence(window, groups, prefix === "(");
-  const isRow =
-    goesOnBehindSpace(cell, last) ||
-    goesOnBeforeSpace(cell, start) ||
-    isInRow(cell, start, last, window.groupLength(0));
-  const is00 = startsWith00(window, 0) && window.digit(2) !== 0 && !startsWith00(window, 1);
-  if (is00 && groups > 1 && window.shape(groups) !== CODE_POINTS && !isRow && isInternational(window, groups, 2))
-    return WITH_00;
-  if (national === 0 || isRow) return 0;
-  return follows(cell, start, WORDS) ? Math.max(national, NAMED) : national;
+  const is00 = groups > 1 && startsWith00(window, 0) && window.digit(2) !== 0 && !startsWith00(window, 1);
+  if (national === 0 && !is00) return 0;
+  const last = window.end(groups - 1);
+  if (isPrice(cell, start, last) || goesOnBehindSpace(cell, last) || goesOnBeforeSpace(cell, start)) return 0;
+  if (isInRow(cell, start, last, window.groupLength(0))) return 0;
+  if (is00 && window.shape(groups) !== CODE_POINTS && isInternational(window, groups, 2)) return WITH_00;
+  return national > 0 && follows(cell, start, WORDS) ? Math.max(national, NAMED) : national;
 }
 
 function startsWith00(window: DigitWindow, group: number): boolean {

@@ -27,7 +27,7 @@ export const DetectorSettings = z
       .enum(["cell", "finding"])
       .default("cell")
       .describe("What a hit masks: the whole cell, or the bytes that were found."),
-    cellBytes: size("1KiB", "64MiB", "1MiB").describe("So much of each cell is looked at, from its start."),
+    cellBytes: size("1KiB", "16MiB", "64KiB").describe("So much of each cell is looked at, from its start."),
     types: z
       .partialRecord(z.enum(DETECTORS), z.enum(["on", "off"], { error: ON_OFF_ERROR }))
       .default({})

@@ -1,11 +1,12 @@
 /** Social security numbers of the United States, and the taxpayer numbers (ITIN) that are written like them. They have no check digit. */
 
 import { follows } from "./context.ts";
-import { DASH, type DigitWindow, SPACE } from "./digits.ts";
+import { DASH, type DigitWindow, SPACE, shapeOf } from "./digits.ts";
 import { goesOn, goesOnBehindSpace, type Judgement, type WrittenNumber } from "./written-number.ts";
 
 const WORDS = new Set(["ssn", "ssns", "ss", "social", "security", "itin", "tin", "taxpayer"]);
 
+const SHAPE = shapeOf("3-2-4");
 const HYPHENS = 0.95;
 const SPACES = 0.8;
 /** Nine digits, or ones in another writing, behind a word that names them. */
@@ -22,7 +23,7 @@ export function findSsn({ cell, window, prefix, isJoined }: WrittenNumber): Judg
   const last = window.end(groups - 1);
   if (goesOn(cell, last)) return null;
   if (groups === 1) return { groups, confidence: follows(cell, window.start(0), WORDS) ? NAMED : NINE_DIGITS };
-  if (window.shape(3) !== "3-2-4") return null;
+  if (window.shape(3) !== SHAPE) return null;
   const separator = window.commonSeparator(3);
   if (separator === DASH) return { groups, confidence: HYPHENS };
   if (separator === SPACE && !goesOnBehindSpace(cell, last)) return { groups, confidence: SPACES };
