@@ -126,7 +126,7 @@ export const INNER_QUERIES: readonly PolicyCase[] = [
     as: "builders",
     committed: true,
   }),
-  // What a transaction has made itself is in no catalog that others can read: nothing is known of it before it commits.
-  never("SELECT * FROM x", null, { setup: ["CREATE TEMP TABLE x (id int)"], as: "builders" }),
-  never("INSERT INTO x VALUES (1)", null, { setup: ["CREATE TABLE x (id int)"], as: "builders", roleError: "42501" }),
+  permit("SELECT * FROM x", "select pg_temp.x", { setup: ["CREATE TEMP TABLE x (id int)"], as: "builders" }),
+  permit("INSERT INTO x VALUES (1)", null, { setup: ["CREATE TABLE x (id int)"], as: "builders" }),
+  permit("DROP TABLE x", "drop pg_temp.x", { setup: ["CREATE TEMP TABLE x (id int)"], as: "builders" }),
 ];

@@ -293,7 +293,9 @@ export const READS: readonly PolicyCase[] = [
   permit("SELECT * FROM ONLY vehicles", "select vehicles"),
   permit("SELECT * FROM trucks", "select trucks"),
   permit("SELECT t::vehicles FROM trucks t", "select trucks"),
-  permit("SELECT tableoid::regclass, * FROM vehicles", "select vehicles"),
+  // It would name a child that lies in a schema which is hidden.
+  never("SELECT tableoid::regclass, * FROM vehicles", "select vehicles"),
+  permit("SELECT tableoid, * FROM vehicles", "select vehicles"),
   deny("SELECT * FROM hr.company_cars", "select hr.company_cars"),
   permit("SELECT * FROM remote_orders", "select remote_orders", { error: "55000", roleError: "55000" }),
   permit("SELECT last_value FROM ticket_seq", "select ticket_seq"),
@@ -318,7 +320,7 @@ export const READS: readonly PolicyCase[] = [
   never("SELECT * FROM pg_file_settings", null),
   never("SELECT * FROM pg_hba_file_rules", null),
   never("SELECT umoptions FROM pg_user_mapping", "select pg_catalog.pg_user_mapping"),
-  never("SELECT subconninfo FROM pg_subscription", "select pg_catalog.pg_subscription"),
+  permit("SELECT subconninfo FROM pg_subscription", ""), // shown without a row to who may not see all
   never("WITH pg_class AS (SELECT rolpassword FROM pg_authid) SELECT * FROM pg_class", "select pg_catalog.pg_authid"),
 
   // Locks on rows are not reads.
