@@ -162,6 +162,7 @@ function counted(bytes: Uint8Array): { readonly cell: Uint8Array; readonly reads
   const cell = new Proxy(bytes, {
     get(target, key) {
       if (key === "length") return target.length;
+      if (key === "subarray") return target.subarray.bind(target); // for masks: copies, reads nothing
       reads++;
       return typeof key === "string" ? target[Number(key)] : undefined;
     },

@@ -15,6 +15,7 @@ import { PrivateKeyProbe } from "./private-key.ts";
 import { isSampled } from "./sampling.ts";
 import type { DetectorConfig } from "./settings.ts";
 import { TravelDocumentProbe } from "./travel-document.ts";
+import { withUncovered } from "./uncovered.ts";
 
 /** The shortest thing that is found: `a@b.co`, `1.1.1.1`. */
 const SHORTEST = 6;
@@ -68,6 +69,13 @@ export class DetectorSet {
    * @returns in the order of the cell; may overlap. Time grows with the cell's length and with nothing else.
    */
   scan(cell: Uint8Array): readonly Finding[] {
+    const findings = this.#scanOnce(cell);
+    return findings.length === 0
+      ? NOTHING
+      : withUncovered(cell, findings, (masked) => this.#scanOnce(masked)).toSorted(inOrder);
+  }
+
+  #scanOnce(cell: Uint8Array): readonly Finding[] {
     const end = Math.min(cell.length, this.#config.cellBytes);
     if (end < SHORTEST) return NOTHING;
     let at = nextAnchor(cell, 0, end, this.#anchors);

@@ -21,14 +21,20 @@ export function maskCell(
   if (extent === "cell") return MASK_BYTES;
   const pieces: Uint8Array[] = [];
   let at = 0;
-  for (const { start, end } of merged(findings)) {
+  for (const { start, end } of mergedSpans(findings)) {
     pieces.push(cell.subarray(at, start), MASK_BYTES);
     at = end;
   }
   return Buffer.concat([...pieces, cell.subarray(at)]);
 }
 
-function merged(findings: readonly Finding[]): readonly { readonly start: number; readonly end: number }[] {
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the findings take of the cell, in order; those that meet or overlap are one. */
+export function mergedSpans(findings: readonly Finding[]): readonly Span[] {
   const spans: { start: number; end: number }[] = [];
   for (const { start, end } of findings.toSorted((a, b) => a.start - b.start)) {
     const last = spans.at(-1);
