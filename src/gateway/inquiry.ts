@@ -153,7 +153,8 @@ export class Inquiry {
     // By now, since behind the Bind nothing can be asked for what may not run in a transaction.
     if (evidence === null) return this.#namesOf(parsed) === null ? null : UNJUDGED;
     const { own } = enforcer;
-    if (own.holds(evidence) && evidence.tree !== null && !evidence.broken)
+    // Where it was asked for this very Bind, what was known before is not the answer.
+    if (!this.#described && own.holds(evidence) && evidence.tree !== null && !evidence.broken)
       return enforcer.byTree(evidence, inTransaction) ?? this.byEvidence(evidence);
     const looked = this.#described || (parsedIn.batch === this.#link.batch && own.isAsOfNow(evidence));
     if (!looked && evidence.outstanding === 0 && !enforcer.inShadow) this.#look(statement.name, statement);
