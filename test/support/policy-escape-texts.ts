@@ -169,7 +169,7 @@ export const HARMLESS: readonly string[] = [
 /** What comes through yet, by why: skipped, until it does not. */
 export const COMES_THROUGH: ReadonlyMap<string, readonly string[]> = new Map([
   [
-    "a read that was judged before runs before it is judged again, and is not taken back",
+    "a prepared read runs before its Bind has shown what a session beside the gateway has changed, and is not taken back",
     ["an operator hidden by a new one that fits better"],
   ],
 ]);
