@@ -12,6 +12,7 @@ import { goalsTable, judgeGoals, machineLine, otherTable, throughputTable } from
 import { attacks } from "./rows/attacks.ts";
 import { bulk } from "./rows/bulk.ts";
 import { connect } from "./rows/connect.ts";
+import { detectors, detectorsTable } from "./rows/detectors.ts";
 import { firstSeen } from "./rows/first-seen.ts";
 import { latency } from "./rows/latency.ts";
 import { memory } from "./rows/memory.ts";
@@ -36,6 +37,7 @@ const ROWS: Readonly<Record<Exclude<RowName, "verify" | "tls" | "table">, (bench
   connect,
   memory,
   "slow-reader": slowReader,
+  detectors,
 };
 
 /** @param args after the script's name. @returns the exit status. */
@@ -155,7 +157,7 @@ async function report(
   const { samples, options } = bench;
   const reached = judgeGoals(samples);
   const goals = options.quick ? [] : [goalsTable(reached, samples)];
-  const tables = [throughputTable(samples), otherTable(samples), ...goals];
+  const tables = [throughputTable(samples), otherTable(samples), detectorsTable(samples), ...goals].filter(Boolean);
   process.stdout.write(
     `\n${machineLine(machine)}\nMedians of ${options.repetitions} interleaved repetitions.\n\n${tables.join("\n\n")}\n`,
   );

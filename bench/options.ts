@@ -16,6 +16,7 @@ export const ROWS = [
   "connect",
   "memory",
   "slow-reader",
+  "detectors",
   "verify",
 ] as const;
 export type RowName = (typeof ROWS)[number];

@@ -56,7 +56,8 @@ function cpuCell(samples: Samples, series: string, target: (typeof TARGETS)[numb
 export function otherTable(samples: Samples): string {
   const lines = new Map<string, readonly string[]>();
   for (const { series, metric } of samples.all) {
-    if (metric === "tps" || metric.startsWith("cpu us/tx") || series === VERIFY) continue;
+    if (metric === "tps" || metric.startsWith("cpu us/tx") || series === VERIFY || metric.startsWith("rows/s"))
+      continue;
     const values = TARGETS.map((target) => cell(samples.median(series, metric, target)));
     lines.set(`${series} ${metric}`, [
       `${series}, ${metric}`,
