@@ -239,9 +239,13 @@ export class Enforcement {
     return refusal;
   }
 
-  /** Of a tree whose proof is known. */
-  proven(analysed: Analysed, sight: CatalogVisibility): boolean {
-    return this.#proofs.get(sight)?.get(analysed) === null;
+  /** Whether EXPLAIN of the query of that tree would name something hidden; where it cannot be told, it would. */
+  planShowsHidden(tree: Uint8Array, sight: CatalogVisibility): boolean {
+    try {
+      return sight.planShowsHidden(readQueryTree(tree, this.#options.major));
+    } catch {
+      return true;
+    }
   }
 
   #proofOf(tree: Uint8Array, sight: CatalogVisibility, own: Analysed["own"]): CatalogVerdict {

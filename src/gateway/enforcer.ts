@@ -3,13 +3,16 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
+import type { CatalogRelation } from "../analysis/catalog.ts";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import type { RelationReference } from "../analysis/references.ts";
 import { copiedOut } from "../analysis/requests.ts";
 import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { type Splice, splice } from "../masking/splice.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
+import type { VisibleObjects } from "../masking/visibility/visible-objects.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
 import {
@@ -72,6 +75,7 @@ export class Enforcer {
     const names = statement.settingWrites?.map(({ name }) => name ?? "") ?? [];
     const evidence = new Evidence(names.filter((name) => !isFreeSetting(name)));
     this.own.asked(evidence);
+    evidence.instead = this.insteadOf(statement);
     return evidence;
   }
 
@@ -91,6 +95,23 @@ export class Enforcer {
     } catch (error) {
       return refusing(error).refusal;
     }
+  }
+
+  /** Something of the database is hidden from the principal, as far as that has been asked. */
+  get hides(): boolean {
+    return this.#seen !== null && !this.#enforcement.inShadow && !this.#seen.sight.visible.everything;
+  }
+
+  /** Of a statement that names a relation that is hidden: the refusal that it will come to. Null: it names none. */
+  insteadOf({ references }: ParsedStatement): GatewayError | null {
+    if (!this.hides || references === undefined) return null;
+    const { visible } = this.#seen?.sight ?? NO_SIGHT;
+    const hidden = visible === null ? undefined : hiddenAmong(references.relations, visible);
+    if (hidden === undefined) return null;
+    const { schema, name, kind } = hidden;
+    const resource = { kind: "table", database: this.#enforcement.database, schema, name, relationKind: kind } as const;
+    const asks = { ...asksNothing(), requests: [{ action: "select", resource } as const] };
+    return this.#enforcement.rule(asks, [], this.#subject, false).error;
   }
 
   /** By what the server has said. Null: it has not said all of it. */
@@ -141,7 +162,9 @@ export class Enforcer {
       const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
       const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
       const tree = inner?.tree ?? null;
-      const ruling = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
+      const shown = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
+      const ruling =
+        shown === null || parsed.explain === undefined ? shown : this.#planned(shown, parsed, tree, inTransaction);
       return ruling === null ? null : { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
       if (!(error instanceof CatalogTooOld) || this.#isRefreshed(parsed))
@@ -203,6 +226,18 @@ export class Enforcer {
     const proof = this.#enforcement.prove(tree, analysed, sight);
     if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
     return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
+  }
+
+  /** The ruling of EXPLAIN, unless the plan would name what is hidden: partitions, and what views read. */
+  #planned(ruling: Ruling, parsed: ParsedStatement, tree: Uint8Array | null, inTransaction: boolean): Ruling | null {
+    if (ruling.error !== null || ruling.shadow !== null) return ruling;
+    const sight = this.#sight(parsed, inTransaction);
+    if (sight === null) return null;
+    if (sight instanceof GatewayError) return { ...ruling, error: sight };
+    if (sight.visible.everything) return ruling;
+    // The plan of a prepared statement comes without the tree that it was made of.
+    const shows = tree === null ? parsed.prepared?.kind === "execute" : this.#enforcement.planShowsHidden(tree, sight);
+    return shows ? { ...ruling, error: planNames() } : ruling;
   }
 
   /** @param cause of the question, should there be one. Null: ask again. */
@@ -297,6 +332,30 @@ function settingInside(): GatewayError {
   return new GatewayError("STATEMENT_DENIED", "a function may not call set_config() through Postern", {
     detail: "Why: the setting's name is known only while it runs.",
     hint: "Use SET before the call.",
+  });
+}
+
+const NO_SIGHT = { visible: null } as const;
+
+/** The first that a name may mean. A bare one means what is in the search path, which only the server knows. */
+function hiddenAmong(references: readonly RelationReference[], visible: VisibleObjects): CatalogRelation | undefined {
+  const { catalog } = visible;
+  for (const { name, shadowed } of references) {
+    if (shadowed) continue;
+    const [relation = "", schema] = [name.at(-1), name.at(-2)];
+    const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
+    for (const each of schemas) {
+      const found = catalog.relationByName(each, relation);
+      if (found !== undefined && !visible.hasRelation(found.oid)) return found;
+    }
+  }
+  return undefined;
+}
+
+function planNames(): GatewayError {
+  return new GatewayError("STATEMENT_DENIED", "the plan would name what policy hides", {
+    detail: "A plan names the partitions of a table and the tables behind a view.",
+    hint: "EXPLAIN a query of tables that you may see, by its text.",
   });
 }
 

@@ -92,8 +92,16 @@ export class Inquiry {
   /** Has the server show what the query inside the statement does. @param evidence where that goes, if there is a place for it. */
   inner({ parsed, text }: PreparedStatement, evidence = new Evidence()): Evidence | null {
     const inside = parsed?.inner;
-    if (this.#link.enforcer === null || inside === undefined || inside.by === "prepare" || text === null) return null;
+    if (
+      this.#link.enforcer === null ||
+      parsed === null ||
+      inside === undefined ||
+      inside.by === "prepare" ||
+      text === null
+    )
+      return null;
     if (this.#inner !== null) return this.#inner;
+    evidence.instead = this.#link.enforcer.insteadOf(parsed);
     const { bytes, origin } = text;
     const query = bytes.subarray(inside.startByte, inside.endByte);
     const before = [...new TextDecoder().decode(bytes.subarray(0, inside.startByte))].length;

@@ -536,10 +536,20 @@ export class Relay implements FrameVisitor {
 
   #errorToClient(failed: Expectation, report: Report): Verdict {
     if (failed.error !== null) return errorResponse(failed.error);
+    const instead = failed.evidence?.instead ?? null;
+    if (instead !== null && report.code !== UNDEFINED_TABLE) return errorResponse(instead);
+    const told = this.#toldOf(failed, report);
+    return told === report ? "pass" : encoded((writer) => encodeErrorResponse(writer, told));
+  }
+
+  /** With the place in the client's own text, and without a guess at names that the client may not know. */
+  #toldOf(failed: Expectation, report: Report): Report {
+    const { hint, ...rest } = report;
+    const guesses = hint !== undefined && report.code === UNDEFINED_COLUMN && this.#link.enforcer?.hides === true;
+    const told = guesses ? rest : report;
     const origin = failed.run?.statement.origin ?? failed.origin;
-    if (origin === null || report.position === undefined) return "pass";
-    const position = String(origin.toClient(Number(report.position)));
-    return encoded((writer) => encodeErrorResponse(writer, { ...report, position }));
+    if (origin === null || report.position === undefined) return told;
+    return { ...told, position: String(origin.toClient(Number(report.position))) };
   }
 }
 
@@ -555,6 +565,8 @@ const RELIED_ON: ReadonlySet<string> = new Set([
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
 const QUERY_CANCELED = "57014";
+const UNDEFINED_TABLE = "42P01";
+const UNDEFINED_COLUMN = "42703";
 const OVER_LIMIT = "54000";
 
 /** Rows of it were held back. */

@@ -1,6 +1,7 @@
 /** What a client has made on the wire: prepared statements, portals, and one run of one of them. Holds facts, decides nothing. */
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import type { GatewayError } from "../base/errors.ts";
 
 /**
  * What the server has said that a statement does: its own rewritten tree, printed where it analyses the statement. The same
@@ -15,6 +16,8 @@ export class Evidence {
   planned: readonly Uint8Array[] = [];
   /** More than one tree came with one answer, or none did where one must: nothing may be judged by what is here. */
   broken = false;
+  /** Names what is hidden from the principal: what the client reads in place of the server's errors, which tell of its columns. */
+  instead: GatewayError | null = null;
   /** Settings that set_config() in the statement changes and that policy is asked for; lower case. */
   readonly settings: readonly string[];
   /** By what a run was let go before this had come; what comes has to agree with it. The gateway's: see its enforcement. */

@@ -130,6 +130,24 @@ describe.each([15, 18] as const)("the catalogs of PostgreSQL %i, for an agent th
     ]);
   });
 
+  it.each([
+    ["SELECT canary_nothing FROM canary_hr.canary_staff", "42501"],
+    ["SELECT canary_name FROM canary_hr.canary_staff", "42501"],
+    ["EXPLAIN SELECT canary_nothing FROM canary_hr.canary_staff", "42501"],
+    ["SELECT canary_name::integer + '' FROM canary_hr.canary_staff", "42501"],
+    ["SELECT 1 FROM canary_hr.canary_none", "42P01"],
+    ["EXPLAIN SELECT * FROM shop.orders", "42501"],
+    ["PREPARE p AS SELECT * FROM shop.customers; EXPLAIN EXECUTE p", "42501"],
+    ["EXPLAIN (COSTS OFF) SELECT * FROM shop.customers", null],
+  ])("tell nothing of what is hidden by errors and plans: %s", async (sql, code) => {
+    const client = await connect("agents");
+    const told = await client.query(sql);
+    client.destroy();
+    const reports = told.flatMap((message) => (message.type === "ErrorResponse" ? [reportOf(message.fields)] : []));
+    expect(reports.map((report) => report.code)).toEqual(code === null ? [] : [code]);
+    expect(reports.some(({ hint }) => hint?.includes("Perhaps"))).toBe(false);
+  });
+
   it("give errors their place in the text as it was sent", async () => {
     const client = await connect("agents");
     const told = await client.query("SELECT relname FROM pg_catalog.pg_class AS c WHERE nonsense = 1");
