@@ -51,7 +51,7 @@ describe("the demo with --once", () => {
       "another audience: refused, 28000",
       "(alg: none): refused, 28000",
       "DROP TABLE customers: refused, 42501",
-      "Policy no-definitions: agents do not change definitions (drop on table shop.public.customers).",
+      "Policy no-definitions: agents do not change definitions (drop on table",
     ]) {
       expect(second.output()).toContain(words);
     }
