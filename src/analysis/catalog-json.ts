@@ -23,6 +23,8 @@ const FORMAT = "postern-catalog/1";
 const Oid = z.int().min(0).max(0xffff_ffff);
 const Oids = z.array(Oid);
 
+const Source = z.strictObject({ relation: Oid, column: z.int().min(0).max(1_600), copied: z.boolean() });
+
 const Column = z.strictObject({
   number: z.int().min(1).max(1_600),
   name: z.string(),
@@ -31,7 +33,13 @@ const Column = z.strictObject({
   generated: z.enum(["", "s", "v"]),
   identity: z.enum(["", "a", "d"]),
   hasDefault: z.boolean(),
+  typmod: z.int().min(0).exactOptional(),
+  typeText: z.string().exactOptional(),
+  collation: z.string().exactOptional(),
+  from: z.array(Source).exactOptional(),
 });
+
+const Attributes = z.array(z.int().min(0).max(1_600));
 
 const Relation = z.strictObject({
   oid: Oid,
@@ -48,6 +56,7 @@ const Relation = z.strictObject({
   partOf: Oid.exactOptional(),
   ownedBy: Oid.exactOptional(),
   viewOf: Oids.exactOptional(),
+  expressions: z.strictObject({ attributes: Attributes, columns: Attributes }).exactOptional(),
 });
 
 const CatalogFunctionShape = z.strictObject({
@@ -85,6 +94,8 @@ const Type = z.strictObject({
   name: z.string(),
   kind: z.enum(["b", "c", "d", "e", "p", "r", "m"]),
   base: Oid.exactOptional(),
+  typmod: z.int().min(0).exactOptional(),
+  notNull: z.literal(true).exactOptional(),
   element: Oid.exactOptional(),
   relation: Oid.exactOptional(),
   hasChecks: z.boolean(),

@@ -20,6 +20,31 @@ export interface CatalogColumn {
   readonly identity: "" | "a" | "d";
   /** A DEFAULT; a generation expression or an identity is none. */
   readonly hasDefault: boolean;
+  /** pg_attribute.atttypmod: length, precision; absent where it has none. Of relations that did not come with the server, as what follows. */
+  readonly typmod?: number;
+  /** As SQL, qualified: its type with the modifier, where both are an extension's: only its own function can print that. */
+  readonly typeText?: string;
+  /** As SQL, qualified: where it is not the database's own, nor that of "name". */
+  readonly collation?: string;
+  /** Of a generated column and of a view's: what it is computed from, by the tree that the server keeps. */
+  readonly from?: readonly ColumnSource[];
+}
+
+/** A column that another one is computed from. */
+export interface ColumnSource {
+  readonly relation: number;
+  /** Attribute number; 0: any of its columns. */
+  readonly column: number;
+  /** The value comes as it is. */
+  readonly copied: boolean;
+}
+
+/** The columns of an index that are expressions, and what those read. */
+export interface IndexExpressions {
+  /** Attribute numbers of the index. */
+  readonly attributes: readonly number[];
+  /** Attribute numbers of its table; 0: the whole row. */
+  readonly columns: readonly number[];
 }
 
 export interface CatalogRelation {
@@ -49,6 +74,8 @@ export interface CatalogRelation {
   readonly ownedBy?: number;
   /** Of a view or materialized view: relations that pg_depend records for it. A hint: the tree says what is read. */
   readonly viewOf?: readonly number[];
+  /** Of an index that has some. */
+  readonly expressions?: IndexExpressions;
 }
 
 export interface CatalogFunction {
@@ -115,6 +142,10 @@ export interface CatalogType {
   readonly kind: "b" | "c" | "d" | "e" | "p" | "r" | "m";
   /** Of a domain: the type right below it, which may be a domain again. */
   readonly base?: number;
+  /** Of a domain: the modifier that it gives to the type below it. */
+  readonly typmod?: number;
+  /** Of a domain: NOT NULL of its own. */
+  readonly notNull?: true;
   /** Of an array: the type of its elements. Of a range or multirange: the type of its bounds. */
   readonly element?: number;
   /** Of a composite type: its relation. */

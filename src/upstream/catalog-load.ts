@@ -11,7 +11,9 @@ import {
   type CatalogRelation,
   type CatalogSchema,
   type CatalogType,
+  type ColumnSource,
   type DomainCheck,
+  type IndexExpressions,
   type RelationKind,
 } from "../analysis/catalog.ts";
 import { GatewayError } from "../base/errors.ts";
@@ -19,6 +21,7 @@ import { type DomainCheckRow, domainChecks } from "./catalog-checks.ts";
 import type { CatalogConnection, CatalogRow, CatalogStatement } from "./catalog-connection.ts";
 import { type Epoch, epochOf } from "./catalog-epoch.ts";
 import { bodyHashes } from "./catalog-hashes.ts";
+import { expressionColumns, viewSources } from "./catalog-lineage.ts";
 import * as sql from "./catalog-queries.ts";
 import { RowReader } from "./catalog-rows.ts";
 import { inheritTriggers, type Triggers } from "./catalog-triggers.ts";
@@ -35,19 +38,23 @@ export interface LoadedCatalog {
 
 /** @param database its name in the configuration. @throws {GatewayError} UPSTREAM_UNAVAILABLE, UPSTREAM_UNSUPPORTED */
 export async function loadCatalog(connection: CatalogConnection, database: string): Promise<LoadedCatalog> {
-  const rows = new CatalogRows();
+  const rows = new CatalogRows(connection.serverVersion);
   await connection.query(rows.statements());
   return rows.finish(database, connection.serverVersion);
 }
 
 /** Takes the rows of one load as they come, and puts them together: names for OIDs, children to parents. */
 class CatalogRows {
+  readonly #serverVersion: number;
   #epoch: Epoch | undefined;
   #role = "";
   readonly #schemas: CatalogSchema[] = [];
   readonly #schemaNames = new Map<number, string>();
   readonly #parents = new Map<number, number[]>();
   readonly #viewOf = new Map<number, number[]>();
+  /** By view, then by its columns in their order. */
+  readonly #viewSources = new Map<number, readonly (readonly ColumnSource[])[]>();
+  readonly #indexExpressions = new Map<number, IndexExpressions>();
   readonly #partOf = new Map<number, number>();
   readonly #ownedBy = new Map<number, number>();
   readonly #ownTriggers = new Map<number, Triggers>();
@@ -64,6 +71,11 @@ class CatalogRows {
   /** Of `#checks` and `#operators`, when both have come. */
   #domainChecks: ReadonlyMap<number, readonly DomainCheck[]> | undefined;
   readonly #types: CatalogType[] = [];
+
+  /** @param serverVersion as server_version_num: trees are read by the tables of its major. */
+  constructor(serverVersion: number) {
+    this.#serverVersion = serverVersion;
+  }
 
   /** What names other rows comes behind them: each row is done with when it has come, and no load ends in one long step. */
   statements(): CatalogStatement[] {
@@ -84,10 +96,12 @@ class CatalogRows {
       take(sql.TRIGGERS, (r) => this.#ownTriggers.set(r.number(), { any: true, users: r.boolean() })),
       take(sql.RULES, (r) => this.#rules.add(r.number())),
       take(sql.VIEWS, (r) => push(this.#viewOf, r.number(), r.number())),
+      take(sql.VIEW_TREES, (r) => this.#view(r.number(), r.textOrNull())),
+      take(sql.INDEX_EXPRESSIONS, (r) => this.#index(r)),
       take(sql.INDEXES, (r) => this.#partOf.set(r.number(), r.number())),
       take(sql.TOAST, (r) => this.#partOf.set(r.number(), r.number())),
       take(sql.OWNED_SEQUENCES, (r) => this.#ownedBy.set(r.number(), r.number())),
-      take(sql.COLUMNS, (r) => push(this.#columns, r.number(), columnOf(r))),
+      take(sql.COLUMNS, (r) => this.#column(r)),
       take(sql.RELATIONS, (r) => this.#relation(r)),
       take(sql.FUNCTIONS, (r) => this.#function(r)),
       take(sql.AGGREGATES, (r) => this.#aggregates.set(r.number(), { definition: r.text(), support: r.numbers() })),
@@ -135,7 +149,7 @@ class CatalogRows {
     this.#triggers ??= inheritTriggers(this.#ownTriggers, this.#parents);
     const oid = r.number();
     const [partOf, viewOf, triggers] = [this.#partOf.get(oid), this.#viewOf.get(oid), this.#triggers.get(oid)];
-    const ownedBy = this.#ownedBy.get(oid);
+    const [ownedBy, expressions] = [this.#ownedBy.get(oid), this.#indexExpressions.get(oid)];
     this.#relations.push({
       oid,
       schema: this.#schemaName(r.number()),
@@ -151,7 +165,27 @@ class CatalogRows {
       ...(partOf === undefined ? {} : { partOf }),
       ...(ownedBy === undefined ? {} : { ownedBy }),
       ...(viewOf === undefined ? {} : { viewOf }),
+      ...(expressions === undefined ? {} : { expressions }),
     });
+  }
+
+  #view(oid: number, tree: string | null): void {
+    this.#viewSources.set(oid, viewSources(tree, this.#serverVersion, this.#viewOf.get(oid) ?? []));
+  }
+
+  #index(r: RowReader): void {
+    const [oid, keys, trees] = [r.number(), r.numbers(), r.text()];
+    const attributes = keys.flatMap((key, index) => (key === 0 ? [index + 1] : []));
+    this.#indexExpressions.set(oid, { attributes, columns: expressionColumns(trees) });
+  }
+
+  #column(r: RowReader): void {
+    const relation = r.number();
+    const sources = this.#viewSources.get(relation);
+    const columns = this.#columns.get(relation);
+    const column = columnOf(r, relation, sources?.[columns?.length ?? 0] ?? sources?.at(-1));
+    if (columns === undefined) this.#columns.set(relation, [column]);
+    else columns.push(column);
   }
 
   #function(r: RowReader): void {
@@ -194,6 +228,8 @@ class CatalogRows {
     const [base, relation, elementOfArray] = [r.number(), r.number(), r.number()];
     const element = elementOfArray === 0 ? this.#ranges.get(oid) : elementOfArray;
     const checks = this.#domainChecks.get(oid) ?? [];
+    const functions = { input: r.number(), output: r.number(), receive: r.number(), send: r.number() };
+    const [notNull, typmod] = [r.boolean(), r.numberOrNone()];
     this.#types.push({
       oid,
       schema,
@@ -204,18 +240,29 @@ class CatalogRows {
       ...(relation === 0 ? {} : { relation }),
       hasChecks: checks.length > 0,
       checks,
-      input: r.number(),
-      output: r.number(),
-      receive: r.number(),
-      send: r.number(),
+      ...functions,
+      ...(notNull ? { notNull } : {}),
+      ...(typmod === undefined ? {} : { typmod }),
     });
   }
 }
 
-function columnOf(r: RowReader): CatalogColumn {
+/** @param sources of a view's column. */
+function columnOf(r: RowReader, relation: number, sources: readonly ColumnSource[] | undefined): CatalogColumn {
   const [number, name, type, notNull] = [r.number(), r.text(), r.number(), r.boolean()];
   const [generated, identity] = [r.oneOf(["", "s", "v"]), r.oneOf(["", "a", "d"])];
-  return { number, name, type, notNull, generated, identity, hasDefault: r.boolean() && generated === "" };
+  const plain = { number, name, type, notNull, generated, identity, hasDefault: r.boolean() && generated === "" };
+  const [typmod, typeText, collation] = [r.numberOrNone(), r.textOrNone(), r.textOrNone()];
+  const expression = r.textOrNull();
+  const own = expression === null ? undefined : expressionColumns(expression);
+  const from = own?.map((column) => ({ relation, column, copied: false })) ?? sources;
+  return {
+    ...plain,
+    ...(typmod === undefined ? {} : { typmod }),
+    ...(typeText === undefined ? {} : { typeText }),
+    ...(collation === undefined ? {} : { collation }),
+    ...(from === undefined ? {} : { from }),
+  };
 }
 
 function push<T>(map: Map<number, T[]>, oid: number, value: T): void {

@@ -6,6 +6,9 @@
 /** Longest that the server may work on one statement of ours. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
+/** As analysis/query-tree/reader.ts takes at most. */
+const MAX_VIEW_TREE_BYTES = 4 * 1024 * 1024;
+
 /**
  * One snapshot for all that follows, and settings of this transaction alone: an empty path, so that names come out qualified
  * and operators are pg_catalog's.
@@ -99,6 +102,19 @@ export const VIEWS = `SELECT DISTINCT r.ev_class, d.refobjid
   WHERE r.rulename = '_RETURN' AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     AND d.refobjid <> r.ev_class AND d.deptype = 'n' ORDER BY 1, 2`;
 
+/**
+ * What the columns of views are computed from stands in the trees that the server keeps of their definitions. None of its own:
+ * their trees are long, and no label stands on what they show. A tree too long to be read comes as NULL.
+ */
+export const VIEW_TREES = `SELECT r.ev_class,
+    CASE WHEN pg_catalog.octet_length(r.ev_action::pg_catalog.text) <= ${MAX_VIEW_TREE_BYTES}
+      THEN r.ev_action::pg_catalog.text END
+  FROM pg_catalog.pg_rewrite r WHERE r.rulename = '_RETURN' AND r.ev_class >= 16384`;
+
+/** Columns of the index, 0 where it is an expression; and the expressions. */
+export const INDEX_EXPRESSIONS = `SELECT indexrelid, indkey, indexprs::pg_catalog.text
+  FROM pg_catalog.pg_index WHERE indexprs IS NOT NULL AND indexrelid >= 16384`;
+
 export const INDEXES = "SELECT indexrelid, indrelid FROM pg_catalog.pg_index";
 
 /** Sequences of columns: identity, serial, OWNED BY. */
@@ -108,7 +124,15 @@ export const OWNED_SEQUENCES = `SELECT d.objid, d.refobjid
     AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0`;
 
 export const COLUMNS = `SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.attgenerated, a.attidentity,
-    a.atthasdef
+    a.atthasdef,
+    CASE WHEN c.oid >= 16384 AND a.atttypmod >= 0 THEN a.atttypmod END,
+    CASE WHEN c.oid >= 16384 AND a.atttypmod >= 0 AND a.atttypid >= 16384
+      THEN pg_catalog.format_type(a.atttypid, a.atttypmod) END,
+    CASE WHEN c.oid >= 16384 AND a.attcollation NOT IN (0, 100) AND a.atttypid <> 19 THEN
+      (SELECT pg_catalog.format('%I.%I', n.nspname, o.collname) FROM pg_catalog.pg_collation o
+        JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END,
+    CASE WHEN a.attgenerated <> '' THEN (SELECT d.adbin::pg_catalog.text FROM pg_catalog.pg_attrdef d
+      WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind NOT IN ('i', 'I', 't') ORDER BY a.attrelid, a.attnum`;
 
@@ -158,5 +182,6 @@ export const CHECKS = `SELECT contypid, conname, pg_catalog.pg_get_constraintdef
 /** typelem alone does not make an array: point has one, and subscripts. */
 export const TYPES = `SELECT t.oid, t.typnamespace, t.typname, t.typtype, t.typbasetype, t.typrelid,
     CASE WHEN e.oid IS NULL THEN 0 ELSE t.typelem END, t.typinput::pg_catalog.oid, t.typoutput::pg_catalog.oid,
-    t.typreceive::pg_catalog.oid, t.typsend::pg_catalog.oid
+    t.typreceive::pg_catalog.oid, t.typsend::pg_catalog.oid, t.typnotnull,
+    CASE WHEN t.typtypmod >= 0 THEN t.typtypmod END
   FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid ORDER BY t.oid`;

@@ -28,6 +28,17 @@ export class RowReader {
     return this.#integer(this.text());
   }
 
+  /** Undefined: NULL. */
+  numberOrNone(): number | undefined {
+    const text = this.textOrNull();
+    return text === null ? undefined : this.#integer(text);
+  }
+
+  /** Undefined: NULL. */
+  textOrNone(): string | undefined {
+    return this.textOrNull() ?? undefined;
+  }
+
   /** Numbers with spaces between, as oidvector is printed; empty: none. */
   numbers(): number[] {
     const text = this.text();

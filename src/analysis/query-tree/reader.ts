@@ -31,6 +31,16 @@ export function readQueryTree(text: Uint8Array, major: ServerMajor): readonly Qu
   return new TreeReader(text, nodeShapes(major)).read();
 }
 
+/**
+ * As {@link readQueryTree}, of a tree that the server keeps in a catalog (pg_rewrite.ev_action): one line, which nothing has broken.
+ * It is not rewritten: the views in it are not expanded.
+ */
+export function readStoredQueries(text: string, major: ServerMajor): readonly QueryNode[] {
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  if (bytes.length > MAX_TREE_BYTES) throw new TreeUnknown(`it has ${bytes.length} bytes, more than ${MAX_TREE_BYTES}`);
+  return new TreeReader(bytes, nodeShapes(major)).read();
+}
+
 class TreeReader {
   readonly #text: Uint8Array;
   readonly #shapes: NodeShapes;
