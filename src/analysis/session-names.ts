@@ -64,6 +64,14 @@ export function isTemporary(schema: string): boolean {
   return /^pg_temp(_\d+)?$/.test(schema);
 }
 
+/**
+ * The schema as policies name it. A session's temporary one has a number that no policy can know, and the server lets no other session at
+ * what is in it.
+ */
+export function policySchema(schema: string): string {
+  return isTemporary(schema) ? "pg_temp" : schema;
+}
+
 /** The names that a utility statement looks up; null: none. */
 export function namesIn({ targets = [] }: ParsedStatement): AskedNames | null {
   const [relations, functions] = [new Map<string, AskedRelation>(), new Map<string, AskedFunction>()];

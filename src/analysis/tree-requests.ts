@@ -8,6 +8,7 @@ import type { Catalog, CatalogRelation } from "./catalog.ts";
 import type { FunctionRules, FunctionVerdict } from "./functions.ts";
 import type { RelationTouch, TreeFacts } from "./query-tree/tree-facts.ts";
 import type { PolicyRequest, PolicyResource } from "./requests.ts";
+import { policySchema } from "./session-names.ts";
 import { deniedRelation } from "./system-relations.ts";
 
 /** What a statement asks of policy, and what it runs besides the server's own code. */
@@ -161,7 +162,7 @@ function columnNames(touch: RelationTouch, relation: CatalogRelation): string[] 
 
 export function tableResource(relation: CatalogRelation, catalog: Catalog): PolicyResource {
   const { schema, name, kind } = relation;
-  return { kind: "table", database: catalog.database, schema, name, relationKind: kind };
+  return { kind: "table", database: catalog.database, schema: policySchema(schema), name, relationKind: kind };
 }
 
 function functionRequests(

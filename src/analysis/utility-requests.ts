@@ -9,7 +9,7 @@ import type { Catalog, CatalogFunction, CatalogRelation } from "./catalog.ts";
 import { FunctionRules } from "./functions.ts";
 import { MAX_TARGETS, type ParsedStatement, TARGET_KINDS, type UtilityTarget } from "./parsed-statement.ts";
 import type { PolicyRequest, PolicyResource } from "./requests.ts";
-import { type FoundFunction, isTemporary, type SessionNames } from "./session-names.ts";
+import { type FoundFunction, isTemporary, policySchema, type SessionNames } from "./session-names.ts";
 import { deniedRelation } from "./system-relations.ts";
 import { CatalogTooOld } from "./tree-requests.ts";
 
@@ -221,7 +221,8 @@ function systemObject(name: string): GatewayError {
 }
 
 function onRelation({ action, columns }: UtilityTarget, found: Meant, scope: Scope): PolicyRequest {
-  const { schema, name, kind } = found;
+  const { name, kind } = found;
+  const schema = policySchema(found.schema);
   const resource = { kind: "table", database: scope.database, schema, name, relationKind: kind } as const;
   return { action, resource, ...(columns === undefined ? {} : { columns }) };
 }

@@ -145,6 +145,17 @@ describe.each(versions)("what a transaction has made itself, on PostgreSQL %i", 
     ]);
   });
 
+  it("is in pg_temp to policy, whatever number the session's has", async () => {
+    await outcomes("BEGIN", "CREATE TEMP TABLE numbered (a int)", "SELECT a FROM numbered", "LOCK numbered", "COMMIT");
+    const requests = decidedOf(await lastSession(gateway)).flatMap((entry) => entry.requests);
+
+    expect(requests.map(({ action, resource }) => `${action} ${resource}`)).toEqual([
+      "create schema:shop.pg_temp",
+      "select table:shop.pg_temp.numbered",
+      "lock table:shop.pg_temp.numbered",
+    ]);
+  });
+
   it("is gone behind a rollback, and what has its name then is judged for itself", async () => {
     const found = await outcomes(
       "BEGIN",

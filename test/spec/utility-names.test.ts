@@ -1,5 +1,7 @@
 /** Names without a schema in utility statements mean what they mean to the server when the statement runs. */
 
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { encodeSync } from "../../src/wire/extended.ts";
 import { bind, exchange, execute, parse } from "../support/policy-escape-messages.ts";
@@ -149,6 +151,23 @@ describe.each(versions)("a prepared read on PostgreSQL %i", (version) => {
     await postgres?.stop();
   });
 
+  it("goes upstream as it came where nothing has changed names: no question, no Flush, no wait", async () => {
+    const proxy = await startProxy(postgres.port);
+    const behind = await startShopGateway({ ...postgres, port: proxy.port });
+    const client = await connectTo(behind);
+    const batch = [bind("", "s"), execute(""), encodeSync];
+    await exchange(client, [parse("s", READ), ...batch], 1);
+    await exchange(client, batch, 1);
+    const before = proxy.sentWith(READ).length;
+    for (let i = 0; i < 5; i++) expect(errorOf(await exchange(client, batch, 1))).toBe(null);
+    const sent = proxy.sentWith(READ).slice(before);
+    client.destroy();
+    await behind.stop();
+    await proxy.stop();
+
+    expect(sent.map(typesOf)).toEqual(Array(5).fill("BES"));
+  });
+
   it.each([
     ["a SET", ["SET search_path = pathed, public"], ["RESET search_path"]],
     ["a SET inside a transaction", ["BEGIN", "SET LOCAL search_path = pathed, public"], ["ROLLBACK"]],
@@ -201,3 +220,38 @@ describe.each(versions)("a prepared read on PostgreSQL %i", (version) => {
     expect(await sprung()).toBe("0");
   });
 });
+
+/** Takes down what goes to the server, chunk by chunk of each connection. */
+async function startProxy(port: number) {
+  const connections: Buffer[][] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    const chunks: Buffer[] = [];
+    connections.push(chunks);
+    const upstream = connect({ port, host: "127.0.0.1", noDelay: true });
+    for (const each of [socket, upstream]) sockets.add(each.on("error", () => each.destroy()));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.pipe(upstream).pipe(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    port: address.port,
+    /** Of the connection that has sent this text. */
+    sentWith: (text: string) => connections.find((chunks) => Buffer.concat(chunks).includes(text)) ?? [],
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Types of whole messages. */
+function typesOf(bytes: Buffer): string {
+  let types = "";
+  for (let at = 0; at < bytes.length; at += 1 + bytes.readInt32BE(at + 1)) types += String.fromCharCode(bytes[at] ?? 0);
+  return types;
+}
