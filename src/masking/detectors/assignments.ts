@@ -182,13 +182,16 @@ function azureKey(cell: Uint8Array, at: number, end: number, name: string): Secr
 }
 
 const PERCENT = code("%");
+const SIGNATURE_CHARACTERS = 43;
 
 /** `sig` of a shared access signature: 32 bytes in base64, its `+ / =` escaped. */
 function signature(cell: Uint8Array, at: number, end: number): SecretValue | null {
   const start = at + 1;
   const limit = Math.min(end, start + 72);
   let run = start;
-  while (run < limit && (is(byteAt(cell, run), BASE64 | EQUALS) || byteAt(cell, run) === PERCENT)) run++;
+  while (run < limit && (is(byteAt(cell, run), BASE64) || byteAt(cell, run) === PERCENT)) run++;
+  if (run - start < SIGNATURE_CHARACTERS) return null;
+  if (is(byteAt(cell, run), EQUALS)) run++;
   const plain = rawText(cell, start, run).replaceAll(/%(2B|2F|3D)/gi, "=");
   return /^[A-Za-z0-9+/=]{43}=$/.test(plain)
     ? { start, end: run, detector: "azure-key", confidence: 0.9, isPassword: false }

@@ -104,14 +104,16 @@ export class AzureSecretProbe implements Probe {
     if (byteAt(cell, at - 1) !== code("Q") || start < 0 || isWordBefore(cell, start)) return at + 1;
     let secretEnd = at + 1;
     const limit = Math.min(end, at + 1 + SECRET_AFTER + 4);
-    while (secretEnd < limit && (is(byteAt(cell, secretEnd), BASE64URL) || isDotOrTilde(byteAt(cell, secretEnd))))
-      secretEnd++;
+    while (secretEnd < limit && isOfSecret(cell, secretEnd)) secretEnd++;
     if (byteAt(cell, secretEnd - 1) === code(".")) secretEnd--; // of the sentence
     if (isWordOn(cell, secretEnd) || !AZURE_SECRET.test(rawText(cell, start, secretEnd))) return at + 1;
     return found.add("azure-key", start, secretEnd, 0.97) ? secretEnd : at + 1;
   }
 }
 
-function isDotOrTilde(byte: number): boolean {
-  return byte === TILDE || byte === code(".");
+/** Not a second `Q~`, which begins a secret of its own. */
+function isOfSecret(cell: Uint8Array, at: number): boolean {
+  const byte = byteAt(cell, at);
+  if (byte === TILDE) return byteAt(cell, at - 1) !== code("Q");
+  return is(byte, BASE64URL) || byte === code(".");
 }

@@ -78,11 +78,16 @@ export function nationalConfidence(window: DigitWindow, groups: number, startsOp
   if (forms === undefined) return 0;
   const parentheses = parenthesesOf(window, groups, startsOpen);
   if (parentheses === "unpaired") return 0;
-  const digits = window.digits.subarray(0, window.digitsIn(groups)).join("");
-  return forms
-    .filter((form) => form.parentheses !== true || parentheses === "paired")
-    .filter((form) => form.starts.test(digits) && fits(window, groups, form))
-    .reduce((most, { confidence }) => Math.max(most, confidence), 0);
+  let most = 0;
+  for (const form of forms) {
+    if (form.confidence <= most || (form.parentheses === true && parentheses !== "paired")) continue;
+    if (fits(window, groups, form) && form.starts.test(digitsOf(window, groups))) most = form.confidence;
+  }
+  return most;
+}
+
+function digitsOf(window: DigitWindow, groups: number): string {
+  return window.digits.subarray(0, window.digitsIn(groups)).join("");
 }
 
 /** Paired: around the first group, or around the second behind a prefix. */
