@@ -180,6 +180,7 @@ const REFUSED_BY_SERVER = [
   'SELECT ctid, xmin, tableoid::regclass FROM orders: 42703 column "ctid" does not exist',
   "SELECT t::vehicles FROM trucks t: 42846 cannot cast type record to vehicles",
   'SELECT tableoid::regclass, * FROM vehicles: 42703 column "tableoid" does not exist',
+  'SELECT tableoid, * FROM vehicles: 42703 column "tableoid" does not exist',
 ];
 
 describe.each(versions)("a statement of test/policy-cases, spliced, on PostgreSQL %i", (version) => {
