@@ -35,7 +35,7 @@ export interface AskedNames {
 export interface NamesFound {
   /** As current_schemas(true) gives it. */
   readonly path: readonly string[];
-  /** Null: there is none. Only the OID is known of one that is younger than the transaction's snapshot. */
+  /** Null: there is none. Of one that has been dropped meanwhile the OID alone is known. */
   readonly relations: readonly ({
     readonly oid: number;
     readonly schema: string | null;

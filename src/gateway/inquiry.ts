@@ -26,6 +26,7 @@ import type { SentText } from "./sent-text.ts";
 import {
   ASK_NAMES,
   ASK_OBJECTS,
+  ASK_RELATION_NAMES,
   arrayText,
   ask,
   type QuestionText,
@@ -263,7 +264,8 @@ export class Inquiry {
     if (asked === null) {
       const names = enforcer.namesToAsk(parsed);
       if (names === null) return "known";
-      const answer = this.#ask(ASK_NAMES, parametersOf(names));
+      const others = names.functions.length + names.types.length + names.operators.length > 0;
+      const answer = this.#ask(others ? ASK_NAMES : ASK_RELATION_NAMES, parametersOf(names));
       this.#names = { parsed, names, answer, after: executions, batch: this.#link.batch };
       this.#flush();
       return null;
@@ -311,8 +313,8 @@ export function textInside({ parsed, bytes, origin }: SentText): WholeText | nul
 function parametersOf({ relations, functions, types, operators }: AskedNames): readonly string[] {
   return [
     relations.map(({ how }) => how),
-    relations.map(({ schema }) => schema),
-    relations.map(({ how, name }) => (how === "bare" ? quotedName(name) : name)),
+    relations.map(({ schema }) => quotedName(schema)),
+    relations.map(({ name }) => quotedName(name)),
     functions.map(({ schema }) => schema),
     functions.map(({ name }) => name),
     types,

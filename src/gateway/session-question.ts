@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import { Answer } from "../statement/statement.ts";
-import { NAMES, OBJECTS } from "../upstream/session-queries.ts";
+import { NAMES, OBJECTS, RELATION_NAMES } from "../upstream/session-queries.ts";
 import { encoded } from "../wire/encode.ts";
 import { encodeBind, encodeClose, encodeExecute, encodeParse } from "../wire/extended.ts";
 import type { WireLink } from "./wire-link.ts";
@@ -28,6 +28,11 @@ export interface QuestionText {
 }
 
 export const ASK_NAMES: QuestionText = { query: Buffer.from(NAMES), parameterTypes: Array(7).fill(ARRAY_OF_TEXT) };
+/** Takes the first of ASK_NAMES' parameters. */
+export const ASK_RELATION_NAMES: QuestionText = {
+  query: Buffer.from(RELATION_NAMES),
+  parameterTypes: Array(3).fill(ARRAY_OF_TEXT),
+};
 export const ASK_OBJECTS: QuestionText = { query: Buffer.from(OBJECTS), parameterTypes: Array(3).fill(ARRAY_OF_OID) };
 
 /** Puts the question behind what was sent, with what each of its messages is answered by. @param alone nothing else is in its batch. */
@@ -57,7 +62,7 @@ function messages({ query, parameterTypes }: QuestionText, parameters: readonly 
     encodeBind(writer, {
       ...names,
       parameterFormats: [],
-      parameters: parameters.map((value) => Buffer.from(value)),
+      parameters: parameters.slice(0, parameterTypes.length).map((value) => Buffer.from(value)),
       resultFormats: [],
     });
     encodeExecute(writer, { portal: QUESTION, maxRows: 0 });

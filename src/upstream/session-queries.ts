@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import type { Catalog, CatalogRelation, CatalogType } from "../analysis/catalog.ts";
+import type { Catalog, CatalogRelation, CatalogType, RelationKind } from "../analysis/catalog.ts";
 import type { NamesFound } from "../analysis/session-names.ts";
 import { type DomainCheckRow, domainChecks } from "./catalog-checks.ts";
 import { FUNCTION_HASH } from "./catalog-queries.ts";
@@ -22,41 +22,44 @@ const LIST = "pg_catalog.json_agg";
 const int = (sql: string): string => `${sql}::pg_catalog.int8`;
 
 /**
- * What names mean. Parameters, arrays of text: of relations how ("bare", already quoted: along the search_path; "qualified"; "creating": where
- * CREATE would put it), schema, name; of functions schema ("" for none) and name; bare names of types; names of operators.
+ * What names mean. Parameters, arrays of text: of relations how ("bare": along the search_path; "qualified"; "creating": where CREATE
+ * would put it), schema and name, both quoted; of functions schema ("" for none) and name; bare names of types; names of operators.
  *
- * to_regclass() sees what the statement will see, also where the transaction's snapshot is older, and raises nothing for one name
- * without a schema. Rows of pg_class are as old as the snapshot.
+ * Relations are found by the server's own functions, which see what the statement will see, also where the transaction's snapshot is
+ * older, and which raise nothing in this form. Rows of the others are as old as the snapshot. Lists in FROM rather than JOINs: the server
+ * prints every column of a JOIN when it shows its tree.
  */
-export const NAMES = `SELECT ${JSON_OF}(
-  'path', pg_catalog.current_schemas(true),
-  'relations', (SELECT ${LIST}(CASE WHEN f.oid IS NULL THEN NULL ELSE ${JSON_OF}('oid', ${int("f.oid")},
-      'schema', s.nspname, 'name', c.relname, 'kind', c.relkind) END ORDER BY w.i)
+const PATH = "'path', pg_catalog.current_schemas(true)";
+const NAMED_RELATIONS = `'relations', (SELECT ${LIST}(CASE WHEN f.oid IS NULL THEN NULL ELSE ${JSON_OF}('oid', ${int("f.oid")},
+      'type', a.type, 'names', a.object_names, 'partitioned', pg_catalog.pg_get_partkeydef(f.oid) IS NOT NULL) END ORDER BY w.i)
     FROM ROWS FROM (pg_catalog.unnest($1${TEXTS}), pg_catalog.unnest($2${TEXTS}), pg_catalog.unnest($3${TEXTS}))
-      WITH ORDINALITY AS w (how, schema, name, i)
-    CROSS JOIN LATERAL (SELECT CASE WHEN w.how ${EQ} 'bare' THEN pg_catalog.to_regclass(w.name)::pg_catalog.oid
-      ELSE (SELECT o.oid FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace n ON n.oid ${EQ} o.relnamespace
-        WHERE o.relname ${EQ} w.name::pg_catalog.name AND n.nspname ${EQ}
-          CASE WHEN w.how ${EQ} 'creating' THEN pg_catalog.current_schema() ELSE w.schema::pg_catalog.name END) END) AS f (oid)
-    LEFT JOIN pg_catalog.pg_class c ON c.oid ${EQ} f.oid
-    LEFT JOIN pg_catalog.pg_namespace s ON s.oid ${EQ} c.relnamespace),
-  'functions', (SELECT ${LIST}(${JSON_OF}('at', w.i, 'oid', ${int("p.oid")}, 'schema', n.nspname,
+      WITH ORDINALITY AS w (how, schema, name, i),
+    LATERAL (SELECT CASE WHEN w.how ${EQ} 'bare' THEN pg_catalog.to_regclass(w.name)::pg_catalog.oid
+      WHEN w.how ${EQ} 'creating' AND pg_catalog.current_schema() IS NOT NULL THEN pg_catalog.to_regclass(
+        pg_catalog.concat(pg_catalog.quote_ident(pg_catalog.current_schema()::pg_catalog.text), '.', w.name))::pg_catalog.oid
+      WHEN w.how ${EQ} 'qualified'
+        AND pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace(w.schema)::pg_catalog.oid, 'USAGE')
+      THEN pg_catalog.to_regclass(pg_catalog.concat(w.schema, '.', w.name))::pg_catalog.oid END) AS f (oid),
+    LATERAL pg_catalog.pg_identify_object_as_address(1259, f.oid, 0) AS a)`;
+const OTHERS_NAMED = `'functions', (SELECT ${LIST}(${JSON_OF}('at', w.i, 'oid', ${int("p.oid")}, 'schema', n.nspname,
       'hash', ${FUNCTION_HASH}))
-    FROM ROWS FROM (pg_catalog.unnest($4${TEXTS}), pg_catalog.unnest($5${TEXTS})) WITH ORDINALITY AS w (schema, name, i)
-    JOIN pg_catalog.pg_proc p ON p.proname ${EQ} w.name::pg_catalog.name
-    JOIN pg_catalog.pg_namespace n ON n.oid ${EQ} p.pronamespace
-    JOIN pg_catalog.pg_language l ON l.oid ${EQ} p.prolang
-    WHERE CASE WHEN w.schema ${EQ} '' THEN n.nspname ${EQ} ANY (pg_catalog.current_schemas(true))
-      ELSE n.nspname ${EQ} w.schema::pg_catalog.name END),
+    FROM ROWS FROM (pg_catalog.unnest($4${TEXTS}), pg_catalog.unnest($5${TEXTS})) WITH ORDINALITY AS w (schema, name, i),
+      pg_catalog.pg_proc p, pg_catalog.pg_namespace n, pg_catalog.pg_language l
+    WHERE p.proname ${EQ} w.name::pg_catalog.name AND n.oid ${EQ} p.pronamespace AND l.oid ${EQ} p.prolang
+      AND CASE WHEN w.schema ${EQ} '' THEN n.nspname ${EQ} ANY (pg_catalog.current_schemas(true))
+        ELSE n.nspname ${EQ} w.schema::pg_catalog.name END),
   'types', (SELECT ${LIST}((SELECT ${JSON_OF}('oid', ${int("t.oid")}, 'schema', n.nspname)
-      FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS s (name, i)
-      JOIN pg_catalog.pg_namespace n ON n.nspname ${EQ} s.name
-      JOIN pg_catalog.pg_type t ON t.typnamespace ${EQ} n.oid AND t.typname ${EQ} w.name::pg_catalog.name
+      FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS s (name, i),
+        pg_catalog.pg_namespace n, pg_catalog.pg_type t
+      WHERE n.nspname ${EQ} s.name AND t.typnamespace ${EQ} n.oid AND t.typname ${EQ} w.name::pg_catalog.name
       ORDER BY s.i LIMIT 1) ORDER BY w.i)
     FROM pg_catalog.unnest($6${TEXTS}) WITH ORDINALITY AS w (name, i)),
   'operators', (SELECT ${LIST}(${int("o.oid")}) FROM pg_catalog.pg_operator o
-    WHERE o.oprname ${EQ} ANY ($7${TEXTS}::pg_catalog.name[]) AND o.oid OPERATOR(pg_catalog.>=) 16384)
-)`;
+    WHERE o.oprname ${EQ} ANY ($7${TEXTS}::pg_catalog.name[]) AND o.oid OPERATOR(pg_catalog.>=) 16384)`;
+export const NAMES = `SELECT ${JSON_OF}(${PATH}, ${NAMED_RELATIONS}, ${OTHERS_NAMED})`;
+
+/** The same of relations alone, its first three parameters: most statements name nothing else, and the server plans a fourth of it. */
+export const RELATION_NAMES = `SELECT ${JSON_OF}(${PATH}, ${NAMED_RELATIONS})`;
 
 /**
  * What catalog-load.ts loads, of some objects alone. Parameters, arrays of OIDs: relations; types, with the types and composite
@@ -64,25 +67,25 @@ export const NAMES = `SELECT ${JSON_OF}(
  */
 export const OBJECTS = `WITH RECURSIVE types (oid) AS (
   SELECT w.oid FROM pg_catalog.unnest($2${OIDS}) AS w (oid)
-  UNION SELECT n.oid FROM types t JOIN pg_catalog.pg_type p ON p.oid ${EQ} t.oid
-    CROSS JOIN LATERAL (SELECT p.typbasetype UNION ALL SELECT p.typelem
+  UNION SELECT n.oid FROM types t, pg_catalog.pg_type p,
+    LATERAL (SELECT p.typbasetype UNION ALL SELECT p.typelem
       UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid ${EQ} p.oid OR r.rngmultitypid ${EQ} p.oid
       UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
         WHERE a.attrelid ${EQ} p.typrelid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) AS n (oid)
-    WHERE n.oid OPERATOR(pg_catalog.>=) 16384),
+    WHERE p.oid ${EQ} t.oid AND n.oid OPERATOR(pg_catalog.>=) 16384),
 relations (oid) AS (
   SELECT w.oid FROM pg_catalog.unnest($1${OIDS}) AS w (oid)
-  UNION SELECT p.typrelid FROM types t JOIN pg_catalog.pg_type p ON p.oid ${EQ} t.oid WHERE p.typrelid ${NE} 0),
+  UNION SELECT p.typrelid FROM types t, pg_catalog.pg_type p WHERE p.oid ${EQ} t.oid AND p.typrelid ${NE} 0),
 below (root, oid) AS (
   SELECT r.oid, r.oid FROM relations r
-  UNION SELECT b.root, i.inhrelid FROM below b JOIN pg_catalog.pg_inherits i ON i.inhparent ${EQ} b.oid)
+  UNION SELECT b.root, i.inhrelid FROM below b, pg_catalog.pg_inherits i WHERE i.inhparent ${EQ} b.oid)
 SELECT ${JSON_OF}(
   'relations', (SELECT ${LIST}(${JSON_OF}('oid', ${int("c.oid")}, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
       'owner', pg_catalog.pg_get_userbyid(c.relowner), 'rowSecurity', c.relrowsecurity,
-      'triggers', EXISTS (SELECT FROM below b JOIN pg_catalog.pg_trigger t ON t.tgrelid ${EQ} b.oid
-        WHERE b.root ${EQ} c.oid AND t.tgenabled ${NE} 'D'),
-      'userTriggers', EXISTS (SELECT FROM below b JOIN pg_catalog.pg_trigger t ON t.tgrelid ${EQ} b.oid
-        WHERE b.root ${EQ} c.oid AND t.tgenabled ${NE} 'D' AND NOT t.tgisinternal),
+      'triggers', EXISTS (SELECT FROM below b, pg_catalog.pg_trigger t
+        WHERE t.tgrelid ${EQ} b.oid AND b.root ${EQ} c.oid AND t.tgenabled ${NE} 'D'),
+      'userTriggers', EXISTS (SELECT FROM below b, pg_catalog.pg_trigger t
+        WHERE t.tgrelid ${EQ} b.oid AND b.root ${EQ} c.oid AND t.tgenabled ${NE} 'D' AND NOT t.tgisinternal),
       'rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite w
         WHERE w.ev_class ${EQ} c.oid AND w.rulename ${NE} '_RETURN' AND w.ev_enabled ${NE} 'D'),
       'parents', (SELECT ${LIST}(${int("i.inhparent")} ORDER BY i.inhseqno) FROM pg_catalog.pg_inherits i
@@ -96,8 +99,8 @@ SELECT ${JSON_OF}(
           ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a WHERE a.attrelid ${EQ} c.oid AND a.attnum OPERATOR(pg_catalog.>) 0
           AND NOT a.attisdropped AND c.relkind ${NE} ALL ('{i,I,t}'::pg_catalog."char"[]))))
-    FROM relations r JOIN pg_catalog.pg_class c ON c.oid ${EQ} r.oid
-    JOIN pg_catalog.pg_namespace n ON n.oid ${EQ} c.relnamespace),
+    FROM relations r, pg_catalog.pg_class c, pg_catalog.pg_namespace n
+    WHERE c.oid ${EQ} r.oid AND n.oid ${EQ} c.relnamespace),
   'types', (SELECT ${LIST}(${JSON_OF}('oid', ${int("p.oid")}, 'schema', n.nspname, 'name', p.typname, 'kind', p.typtype,
       'base', ${int("p.typbasetype")}, 'relation', ${int("p.typrelid")},
       'element', (SELECT ${int("e.oid")} FROM pg_catalog.pg_type e WHERE e.oid ${EQ} p.typelem AND e.typarray ${EQ} p.oid),
@@ -108,12 +111,12 @@ SELECT ${JSON_OF}(
         FROM pg_catalog.pg_constraint k WHERE k.contypid ${EQ} p.oid AND k.contype ${EQ} 'c'),
       'input', ${int("p.typinput::pg_catalog.oid")}, 'output', ${int("p.typoutput::pg_catalog.oid")},
       'receive', ${int("p.typreceive::pg_catalog.oid")}, 'send', ${int("p.typsend::pg_catalog.oid")}))
-    FROM types t JOIN pg_catalog.pg_type p ON p.oid ${EQ} t.oid JOIN pg_catalog.pg_namespace n ON n.oid ${EQ} p.typnamespace),
+    FROM types t, pg_catalog.pg_type p, pg_catalog.pg_namespace n
+    WHERE p.oid ${EQ} t.oid AND n.oid ${EQ} p.typnamespace),
   'functions', (SELECT ${LIST}(${JSON_OF}('oid', ${int("p.oid")}, 'schema', n.nspname, 'name', p.proname,
       'hash', ${FUNCTION_HASH}))
-    FROM pg_catalog.unnest($3${OIDS}) AS w (oid) JOIN pg_catalog.pg_proc p ON p.oid ${EQ} w.oid
-    JOIN pg_catalog.pg_namespace n ON n.oid ${EQ} p.pronamespace
-    JOIN pg_catalog.pg_language l ON l.oid ${EQ} p.prolang)
+    FROM pg_catalog.unnest($3${OIDS}) AS w (oid), pg_catalog.pg_proc p, pg_catalog.pg_namespace n, pg_catalog.pg_language l
+    WHERE p.oid ${EQ} w.oid AND n.oid ${EQ} p.pronamespace AND l.oid ${EQ} p.prolang)
 )`;
 
 const Oid = z.int().min(0).max(0xffff_ffff);
@@ -126,16 +129,33 @@ const list = <T extends z.ZodType>(of: T) =>
 
 const Kind = z.enum(["r", "p", "v", "m", "f", "S", "c", "t", "i", "I"]);
 
+/** As pg_identify_object_as_address() names them; NULLs for what has been dropped meanwhile. */
+const TYPES: ReadonlyMap<string | null, RelationKind> = new Map([
+  ["table", "r"],
+  ["view", "v"],
+  ["materialized view", "m"],
+  ["foreign table", "f"],
+  ["sequence", "S"],
+  ["composite type", "c"],
+  ["toast table", "t"],
+  ["index", "i"],
+]);
+
+const Named = z
+  .object({ oid: Oid, type: z.string().nullable(), names: z.array(z.string()).nullable(), partitioned: z.boolean() })
+  .transform(({ oid, type, names, partitioned }) => ({
+    oid,
+    schema: names?.[0] ?? null,
+    name: names?.[1] ?? null,
+    kind: partitioned ? ("p" as const) : (TYPES.get(type) ?? null),
+  }));
+
 const Names = z.object({
   path: z.array(z.string()),
-  relations: list(
-    z
-      .object({ oid: Oid, schema: z.string().nullable(), name: z.string().nullable(), kind: Kind.nullable() })
-      .nullable(),
-  ),
-  functions: list(z.object({ at: z.int(), oid: Oid, schema: z.string(), hash: z.string() })),
-  types: list(z.object({ oid: Oid, schema: z.string() }).nullable()),
-  operators: list(Oid),
+  relations: list(Named.nullable()),
+  functions: list(z.object({ at: z.int(), oid: Oid, schema: z.string(), hash: z.string() })).default([]),
+  types: list(z.object({ oid: Oid, schema: z.string() }).nullable()).default([]),
+  operators: list(Oid).default([]),
 });
 
 /** @param text the value of {@link NAMES}. Null: it is not as expected. */
