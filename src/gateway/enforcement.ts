@@ -88,6 +88,8 @@ export const UNJUDGED: Ruling = {
   shadow: null,
 };
 
+/** Since the last look at the catalog. */
+const INSIDE_MS = 15_000;
 /** Trees kept at most. */
 const MAX_TREES = 20_000;
 const NOTHING: Analysed = {
@@ -199,6 +201,20 @@ export class Enforcement {
   /** What the tree says; `stale`: refresh() and ask again. @param again asked after a refresh: then it is a refusal. */
   analyse(tree: Uint8Array, again: boolean): Analysed | "stale" {
     if (!this.isCurrent) return again ? refusing(outOfSight()) : "stale";
+    return this.#analyse(tree, again);
+  }
+
+  /**
+   * What a tree of SQL inside a running statement says. It cannot wait for a look: the statement was judged by a catalog that was
+   * current then, and that one may serve for a while where others change theirs all the time, or the machine is busy.
+   */
+  analyseInside(tree: Uint8Array): Analysed {
+    if (!this.isCurrent && this.nowMs - this.asOfMs > INSIDE_MS) return refusing(outOfSight());
+    const analysed = this.#analyse(tree, true);
+    return analysed === "stale" ? refusing(outOfSight()) : analysed;
+  }
+
+  #analyse(tree: Uint8Array, again: boolean): Analysed | "stale" {
     this.#keepUp();
     const key = hash("sha256", tree, "base64");
     const known = this.#trees.get(key);

@@ -163,8 +163,8 @@ export class Enforcer {
       const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
       const tree = inner?.tree ?? null;
       const shown = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
-      const ruling =
-        shown === null || parsed.explain === undefined ? shown : this.#planned(shown, parsed, tree, inTransaction);
+      const explains = parsed.explain !== undefined && tree !== null && shown !== null;
+      const ruling = explains ? this.planned(shown, tree, inTransaction) : shown;
       return ruling === null ? null : { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
     } catch (error) {
       if (!(error instanceof CatalogTooOld) || this.#isRefreshed(parsed))
@@ -190,8 +190,7 @@ export class Enforcer {
    * @param servers no function runs but the server's own: what those read of the catalogs was proven with their arguments.
    */
   nested(tree: Uint8Array, inTransaction: boolean, servers = false): Ruling {
-    const analysed = this.own.known(tree) ?? this.#enforcement.analyse(tree, true);
-    if (analysed === "stale") return this.#rule(refusing(outOfSight()), inTransaction);
+    const analysed = this.own.known(tree) ?? this.#enforcement.analyseInside(tree);
     // What SET would be refused for must not be done where its name cannot be read.
     if (this.#enforcement.callsSetConfig(analysed)) return this.#rule(refusing(settingInside()), inTransaction);
     const ruling = this.#rule(analysed, inTransaction);
@@ -228,16 +227,14 @@ export class Enforcer {
     return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
   }
 
-  /** The ruling of EXPLAIN, unless the plan would name what is hidden: partitions, and what views read. */
-  #planned(ruling: Ruling, parsed: ParsedStatement, tree: Uint8Array | null, inTransaction: boolean): Ruling | null {
+  /** The ruling of EXPLAIN, unless the plan would name what is hidden: partitions, and what views read. @param tree of the query. */
+  planned(ruling: Ruling, tree: Uint8Array, inTransaction: boolean): Ruling | null {
     if (ruling.error !== null || ruling.shadow !== null) return ruling;
-    const sight = this.#sight(parsed, inTransaction);
+    const sight = this.#sight(tree, inTransaction);
     if (sight === null) return null;
     if (sight instanceof GatewayError) return { ...ruling, error: sight };
-    if (sight.visible.everything) return ruling;
-    // The plan of a prepared statement comes without the tree that it was made of.
-    const shows = tree === null ? parsed.prepared?.kind === "execute" : this.#enforcement.planShowsHidden(tree, sight);
-    return shows ? { ...ruling, error: planNames() } : ruling;
+    if (sight.visible.everything || !this.#enforcement.planShowsHidden(tree, sight)) return ruling;
+    return { ...ruling, error: planNames() };
   }
 
   /** @param cause of the question, should there be one. Null: ask again. */

@@ -208,7 +208,11 @@ export class Inquiry {
     if (inner !== null && boundAfter !== executions) return enforcer.refuse(interrupted(), inTransaction);
     if (parsed.prepared?.kind === "execute") {
       const own = this.byGrammar(statement, inner);
-      return own === null || own.error !== null ? own : this.#ofName(parsed.prepared.name ?? "");
+      if (own === null || own.error !== null) return own;
+      const ruling = this.#ofName(parsed.prepared.name ?? "");
+      const tree = names.statement(parsed.prepared.name ?? "")?.evidence?.tree ?? null;
+      if (parsed.explain === undefined || ruling === null || tree === null) return ruling;
+      return enforcer.planned(ruling, tree, inTransaction);
     }
     if (parsed.cursor?.kind === "fetch" || parsed.cursor?.kind === "move") {
       const query = names.portal(parsed.cursor.name ?? "")?.statement;
