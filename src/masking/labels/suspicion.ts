@@ -1,0 +1,206 @@
+/**
+ * Whether a column looks sensitive by its name and type alone: what quarantine rests on, and the first evidence of `labels scan`.
+ * Looks at no value: see detectors/.
+ */
+
+import type { Catalog, CatalogColumn } from "../../analysis/catalog.ts";
+import { columnType, TYPE } from "../masks/column-type.ts";
+import { isText } from "../masks/mask-expression.ts";
+
+export interface Suspicion {
+  /** The label to propose. */
+  readonly label: string;
+  /** Such as `its name says "social security"`. */
+  readonly why: string;
+}
+
+/** What a value of the type may be. */
+type Kind = "text" | "number" | "date" | "bytes" | "document" | "network" | "row" | "other";
+
+interface Rule {
+  readonly label: string;
+  readonly kinds: readonly Kind[];
+  /** Words in a row, as they stand in a name; without spaces they are one word too. */
+  readonly words: string;
+}
+
+const SPOKEN: readonly Kind[] = ["text", "document"];
+const NUMBERED: readonly Kind[] = ["text", "document", "number"];
+
+const RULES: readonly Rule[] = [
+  rule("pii.ssn", NUMBERED, "ssn, social security, social insurance, national insurance, nino, itin"),
+  rule(
+    "pii.nationalid",
+    NUMBERED,
+    "national id, identity number, identity card, id card, personal number, personal id, pesel, curp, cpf, aadhaar",
+  ),
+  rule("pii.taxid", NUMBERED, "tax id, tax number, taxpayer"),
+  rule("pii.passport", NUMBERED, "passport"),
+  rule(
+    "pii.license",
+    NUMBERED,
+    "driver license, drivers license, driver licence, drivers licence, driving licence, driving license",
+  ),
+  rule("pii.email", SPOKEN, "email, e mail, mail address"),
+  rule("pii.phone", NUMBERED, "phone, telephone, mobile, cell phone, cellphone, msisdn, fax"),
+  rule(
+    "pii.name",
+    SPOKEN,
+    "first name, last name, full name, middle name, given name, family name, maiden name, surname, forename, customer name, patient name, contact name, holder name, cardholder",
+  ),
+  rule("pii.address", [...SPOKEN, "row"], "address, street, postcode, postal code, zip code, zip, addr"),
+  rule("pii.birthdate", [...SPOKEN, "date"], "birth date, birthdate, date of birth, dob, birthday, birth, born"),
+  rule(
+    "pii.health",
+    [...SPOKEN, "row"],
+    "diagnosis, diagnoses, medical, medication, prescription, blood type, allergies, allergy, disability",
+  ),
+  rule("pii.special", SPOKEN, "ethnicity, religion, sexual orientation, marital status, political"),
+  rule("pii.card", NUMBERED, "card number, card no, credit card, cc number, cc num, ccnum, pan number, cvv, cvc"),
+  rule("pii.account", NUMBERED, "iban, account number, account no, bank account, routing number, sort code"),
+  rule("pay", NUMBERED, "salary, salaries, wage, wages, payroll, pay rate, compensation"),
+  rule("pii.ip", ["text", "network"], "ip address, ip addr, client ip, remote ip, remote addr, ip"),
+  rule("secret.password", [...SPOKEN, "bytes"], "password, passwd, pwd, passphrase, pass hash, pin code"),
+  rule(
+    "secret.token",
+    [...SPOKEN, "bytes"],
+    "token, secret, api key, apikey, access key, private key, secret key, credential, credentials, otp, totp, mfa seed",
+  ),
+];
+
+/** Behind such a word a name speaks of something else: how many, when, whether. */
+const ABOUT: ReadonlySet<string> = new Set([
+  ...[
+    "count",
+    "at",
+    "on",
+    "flag",
+    "type",
+    "kind",
+    "status",
+    "state",
+    "verified",
+    "confirmed",
+    "enabled",
+    "required",
+    "valid",
+  ],
+  ...[
+    "template",
+    "length",
+    "expires",
+    "expiry",
+    "limit",
+    "policy",
+    "version",
+    "format",
+    "label",
+    "category",
+    "total",
+    "id",
+  ],
+]);
+/** Before all else: whether, how many. */
+const ASKS: ReadonlySet<string> = new Set([
+  "is",
+  "has",
+  "can",
+  "num",
+  "n",
+  "count",
+  "total",
+  "max",
+  "min",
+  "allow",
+  "requires",
+]);
+
+function rule(label: string, kinds: readonly Kind[], words: string): Rule {
+  return { label, kinds, words };
+}
+
+/** @param table the relation's name: it says what `name`, `number` and the like are of. */
+export function suspicionOf(column: CatalogColumn, table: string, catalog: Catalog): Suspicion | null {
+  const kinds = kindsOf(column, catalog);
+  const declared = catalog.type(column.type);
+  const names = [column.name, ...(declared?.kind === "d" ? [declared.name] : [])];
+  for (const [index, name] of names.entries()) {
+    const found = namesWhat(name, kinds) ?? (index === 0 ? namesWhat(`${singular(table)} ${name}`, kinds, name) : null);
+    if (found !== null)
+      return { label: found.label, why: `its ${index === 0 ? "name" : "domain"} says "${found.words}"` };
+  }
+  return null;
+}
+
+/** Words of a text, such as a comment, that name something sensitive. */
+export function suspiciousWords(text: string, column: CatalogColumn, catalog: Catalog): Suspicion | null {
+  const found = matching(wordsOf(text), kindsOf(column, catalog));
+  return found === null ? null : { label: found.label, why: `its comment says "${found.words}"` };
+}
+
+/** @param last the match has to reach into this part of the name. */
+function namesWhat(name: string, kinds: ReadonlySet<Kind>, last?: string): { label: string; words: string } | null {
+  const words = wordsOf(name);
+  const about = last === undefined ? words : wordsOf(last);
+  const found = matching(words, kinds, about);
+  if (found === null) return null;
+  const [first = "", end = ""] = [about[0], about.at(-1)];
+  const isWholeName = found.words.split(" ").at(-1) === end; // "tax id" ends in a word that speaks of something else elsewhere
+  if (ASKS.has(first) || (ABOUT.has(end) && !isWholeName)) return null;
+  return found;
+}
+
+function matching(
+  words: readonly string[],
+  kinds: ReadonlySet<Kind>,
+  reaching: readonly string[] = words,
+): { label: string; words: string } | null {
+  const text = ` ${words.join(" ")} `;
+  for (const { label, words: phrases, kinds: of } of RULES) {
+    if (!of.some((kind) => kinds.has(kind))) continue;
+    for (const phrase of phrases.split(", ")) {
+      const joined = phrase.replaceAll(" ", "");
+      const forms = ["", "s", "es"].flatMap((end) => [phrase + end, ...(joined.length >= 5 ? [joined + end] : [])]);
+      const hit = forms.find((form) => text.includes(` ${form} `));
+      if (hit?.split(" ").some((word) => reaching.includes(word)) === true) {
+        return { label, words: phrase };
+      }
+    }
+  }
+  return null;
+}
+
+/** `customerEMail_2` is customer, e, mail; `SSN` is ssn. */
+function wordsOf(name: string): readonly string[] {
+  const parted = name
+    .replace(/(\p{Ll}|\d)(\p{Lu})/gu, "$1 $2")
+    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, "$1 $2")
+    .toLowerCase();
+  return parted.split(/[^\p{L}]+/u).filter((word) => word !== "");
+}
+
+function singular(table: string): string {
+  return table.replace(/s$/, "");
+}
+
+/** Of the base under domains and arrays; of a composite `row`. */
+function kindsOf(column: CatalogColumn, catalog: Catalog): ReadonlySet<Kind> {
+  let { base } = columnType(column, catalog);
+  while (base.kind === "b" && base.element !== undefined) {
+    ({ base } = columnType({ type: base.element }, catalog));
+  }
+  if (isText(base)) return new Set(["text"]);
+  if (base.kind === "c") return new Set(["row"]);
+  return new Set([KINDS.get(base.oid) ?? (base.oid >= 16_384 && base.name === "hstore" ? "document" : "other")]);
+}
+
+const [XML, MONEY] = [142, 790];
+const [INET, CIDR] = [869, 650];
+const KINDS: ReadonlyMap<number, Kind> = new Map<number, Kind>([
+  ...[TYPE.int2, TYPE.int4, TYPE.int8, TYPE.numeric, TYPE.float4, TYPE.float8].map((oid) => [oid, "number"] as const),
+  ...[TYPE.date, TYPE.timestamp, TYPE.timestamptz].map((oid) => [oid, "date"] as const),
+  ...[TYPE.json, TYPE.jsonb, XML].map((oid) => [oid, "document"] as const),
+  ...[INET, CIDR].map((oid) => [oid, "network"] as const),
+  [TYPE.bytea, "bytes"],
+  [MONEY, "number"],
+]);
