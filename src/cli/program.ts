@@ -13,6 +13,7 @@ import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addFreeze, addUnfreeze } from "./commands/freeze.ts";
 import { addInit } from "./commands/init.ts";
+import { addLabels } from "./commands/labels.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogout } from "./commands/logout.ts";
 import { addPolicy } from "./commands/policy.ts";
@@ -51,6 +52,7 @@ export function buildProgram(context: CliContext, exit: (status: number) => void
   addStart(program, context, exit);
   addDemo(program, context, exit);
   addPolicy(program, context, exit);
+  addLabels(program, context);
   program.commandsGroup("Connecting:");
   addLogin(program, context);
   addLogout(program, context);

@@ -138,6 +138,11 @@ export function suspiciousWords(text: string, column: CatalogColumn, catalog: Ca
   return found === null ? null : { label: found.label, why: `its comment says "${found.words}"` };
 }
 
+/** Whether a value of the column may hold what detectors look for, once it is written as text. */
+export function mayHoldText(column: CatalogColumn, catalog: Catalog): boolean {
+  return [...kindsOf(column, catalog)].some((kind) => kind !== "date" && kind !== "bytes" && kind !== "other");
+}
+
 /** @param last the match has to reach into this part of the name. */
 function namesWhat(name: string, kinds: ReadonlySet<Kind>, last?: string): { label: string; words: string } | null {
   const words = wordsOf(name);
