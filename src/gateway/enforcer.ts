@@ -4,13 +4,14 @@
  */
 
 import type { CatalogRelation } from "../analysis/catalog.ts";
-import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import { type ParsedStatement, TARGET_KINDS } from "../analysis/parsed-statement.ts";
 import type { RelationReference } from "../analysis/references.ts";
 import { copiedOut } from "../analysis/requests.ts";
 import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { type Splice, splice } from "../masking/splice.ts";
+import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import type { VisibleObjects } from "../masking/visibility/visible-objects.ts";
 import { isFreeSetting } from "../policy/settings.ts";
@@ -91,7 +92,11 @@ export class Enforcer {
     if (sight.visible.everything) return "asSent";
     const asked = askedIn(new TextDecoder().decode(text));
     try {
-      return splice(text, parsed, ({ name }) => sight.replace(name, SERVERS_OWN, asked)) ?? "asSent";
+      return (
+        splice(text, parsed, ({ name }) => {
+          return meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
+        }) ?? "asSent"
+      );
     } catch (error) {
       return refusing(error).refusal;
     }
@@ -162,6 +167,13 @@ export class Enforcer {
       const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
       const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
       const tree = inner?.tree ?? null;
+      if (judged.error === null && judged.shadow === null) {
+        // What runs inside cannot wait for it.
+        const sight = this.#sight(parsed, inTransaction);
+        if (sight === null) return null;
+        const hidden = sight instanceof GatewayError ? sight : hiddenExpression(parsed, sight.visible);
+        if (hidden !== null) return { ...judged, error: hidden };
+      }
       const shown = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
       const explains = parsed.explain !== undefined && tree !== null && shown !== null;
       const ruling = explains ? this.planned(shown, tree, inTransaction) : shown;
@@ -347,6 +359,38 @@ function hiddenAmong(references: readonly RelationReference[], visible: VisibleO
     }
   }
   return undefined;
+}
+
+/** A name without a schema that something beside the server's own relation has too: the server says which it means. */
+function meansOther(name: readonly string[], { catalog }: VisibleObjects): boolean {
+  const [relation = "", schema] = name;
+  if (schema !== undefined) return false;
+  const others = catalog.data.schemas.filter((each) => !catalog.isBuiltIn(each.name));
+  return others.some((each) => catalog.relationByName(each.name, relation) !== undefined);
+}
+
+/** Expressions of a utility statement have no tree that could prove what they are asked about. */
+function hiddenExpression({ targets }: ParsedStatement, visible: VisibleObjects): GatewayError | null {
+  if (visible.everything || targets === undefined) return null;
+  for (const { kind, object, name } of targets) {
+    if (kind !== TARGET_KINDS.expression) continue;
+    const last = name.at(-1) ?? "";
+    const check = object === "function" ? checkOf(last) : undefined;
+    const tells = check !== undefined && check !== "free";
+    if (tells || (object === "type" && (/^_?reg/.test(last) || !visible.isNamed("type", name)))) return tellsHere(last);
+  }
+  return null;
+}
+
+function tellsHere(name: string): GatewayError {
+  return new GatewayError(
+    "STATEMENT_DENIED",
+    `${name} cannot be used here by those who may not see the whole database`,
+    {
+      detail: "What it would be asked about cannot be told from a statement of this kind.",
+      hint: "SELECT it first, and give the statement the value.",
+    },
+  );
 }
 
 function planNames(): GatewayError {

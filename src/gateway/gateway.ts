@@ -113,6 +113,13 @@ export class Gateway {
   reconfigure(config: Config, identity: Identity): void {
     this.#config = config;
     this.#identity = identity;
+    if (this.policy() !== null) this.#endUnjudged();
+  }
+
+  /** Sessions that began without a policy do not show their trees, and could never be judged. */
+  #endUnjudged(): void {
+    const error = new GatewayError("SESSION_ENDED", "a policy has come into force", { hint: "Connect again." });
+    this.#endWhere((session) => session.options.enforcement === null, error);
   }
 
   get identity(): Identity {

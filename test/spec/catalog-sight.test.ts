@@ -140,6 +140,18 @@ describe.each([15, 18] as const)("the catalogs of PostgreSQL %i, for an agent th
     ["PREPARE p AS SELECT * FROM shop.orders; EXPLAIN EXECUTE p", "42501"],
     ["PREPARE p AS SELECT * FROM shop.customers; EXPLAIN EXECUTE p", null],
     ["EXPLAIN (COSTS OFF) SELECT * FROM shop.customers", null],
+    // The filter goes before whatever the client asks: an error of that would show what it is asked about.
+    ["SELECT 1 FROM pg_class WHERE relname > 'canary' AND relname < 'canarz' AND relname::text::int = 1", null],
+    ["SELECT 1 FROM pg_attribute WHERE attname = 'canary_name' AND attrelid::regclass::text::int = 1", null],
+    [
+      "SELECT 1 FROM information_schema.tables WHERE table_name > 'canary' AND table_name < 'canarz' AND table_name::text::int = 1",
+      null,
+    ],
+    ["PREPARE p(text) AS SELECT $1; EXECUTE p(pg_get_viewdef('canary_hr.canary_view'))", "42501"],
+    ["PREPARE p(text) AS SELECT $1; EXECUTE p(16500::regclass::text)", "42501"],
+    ["PREPARE p(text) AS SELECT $1; EXECUTE p(upper('a'))", null],
+    [`SELECT t FROM json_to_record('{"x": 16500}') AS t(x regclass)`, "42501"],
+    ["SET search_path = canary_hr; SELECT pg_get_functiondef(to_regproc('canary_fn'))", "42501"],
   ])("tell nothing of what is hidden by errors and plans: %s", async (sql, code) => {
     const client = await connect("agents");
     const told = await client.query(sql);

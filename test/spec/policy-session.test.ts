@@ -1,6 +1,6 @@
 /** A policy in force: who may connect at all, and what becomes of it when its files change under open sessions. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -118,6 +118,26 @@ describe("a policy whose files change", () => {
     expect(summary(await client.query("SELECT n FROM notes"))).toContain("CommandComplete SELECT 0");
     expect(await published()).toHaveLength(1);
     client.destroy();
+  });
+});
+
+describe("a policy that comes into force where there was none", () => {
+  it("ends the sessions that could not be judged, and judges the next", async () => {
+    const text = await readFile(gateway.configPath, "utf8");
+    await writeFile(gateway.configPath, `${text}policyMode: none\n`);
+    await gateway.running.reload();
+    const unjudged = (await login()).client;
+    const before = summary(await unjudged.query("CREATE TABLE made_without (n int)"));
+    await writeFile(gateway.configPath, text);
+    await gateway.running.reload();
+    const rest = summary(await unjudged.rest());
+    const { client } = await login();
+    const after = summary(await client.query("DROP TABLE made_without"));
+    client.destroy();
+
+    expect(before).toContain("CommandComplete CREATE TABLE");
+    expect(rest).toEqual(["ErrorResponse 57P01"]);
+    expect(after).toEqual(["ErrorResponse 42501", "ReadyForQuery idle"]);
   });
 });
 

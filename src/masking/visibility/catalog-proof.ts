@@ -175,8 +175,23 @@ class Proof implements ProvenEntries {
     if (kind === ENTRY.relation) this.#relation(entry);
     if (kind === ENTRY.subquery && this.#standingOf(entry, level) !== "open") return;
     for (const list of TYPE_LISTS) for (const oid of numbersOf(entry, list)) this.#type(oid);
+    if (kind === ENTRY.function || kind === ENTRY.tableFunction) this.#madeColumns(entry);
     if (kind === ENTRY.join) this.#joined(entry, level);
     forEachChild(entry, (child) => this.#visit(child, level));
+  }
+
+  /** Columns that json_to_record() or XMLTABLE is told to make: as part of a whole row they would print as names of anything. */
+  #madeColumns(entry: QueryNode): void {
+    const made = [
+      entry,
+      ...nodesOf(entry, "functions"),
+      ...[childOf(entry, "tablefunc")].filter((one) => one !== null),
+    ];
+    for (const node of made) {
+      for (const list of TYPE_LISTS) {
+        for (const oid of numbersOf(node, list)) if (this.#values.regKind(oid) !== null) throw hiddenValue();
+      }
+    }
   }
 
   /** Merged columns of a join are expressions, and stand nowhere else. */

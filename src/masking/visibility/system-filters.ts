@@ -102,7 +102,9 @@ export class SystemFilters {
     const columns = [...own, ...extra.map((name) => `z.${name}`)].join(", ");
     const all = this.#conditions.expand(rule.condition);
     const condition = isPlain ? `${all} AND ${this.#conditions.plainView("z.oid")}` : all;
-    return oneLine(`(SELECT ${columns} FROM ${relation.schema}.${relation.name} AS z WHERE ${condition})`);
+    // OFFSET 0 keeps the planner from pulling the sub-select up: conditions of the client's would run before the filter, and an
+    // error of theirs, `relname::int`, would show the row that it was to keep back.
+    return oneLine(`(SELECT ${columns} FROM ${relation.schema}.${relation.name} AS z WHERE ${condition} OFFSET 0)`);
   }
 }
 

@@ -41,9 +41,16 @@ export function isNameVisible(visible: VisibleObjects, kind: ObjectKind, text: s
     return false;
   const [first = "", second] = parts;
   if (kind === "schema") return second === undefined && visible.isSchemaShown(first);
-  if (second === undefined) return visible.isNamed(kind, [first]) || (kind === "type" && isSpelledType(first));
+  if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) return false; // the server would cut it
+  if (second === undefined) return isSeenEverywhere(visible, kind, first) || (kind === "type" && isSpelledType(first));
   if (visible.isNamed(kind, [first, second])) return true;
   return visible.isSchemaOpen(first) && !exists(visible, kind, first, second);
+}
+
+/** Which of several the search path finds is not known here: all must be visible. */
+function isSeenEverywhere(visible: VisibleObjects, kind: "relation" | "function" | "type", name: string): boolean {
+  const elsewhere = visible.catalog.data.schemas.filter((schema) => exists(visible, kind, schema.name, name));
+  return visible.isNamed(kind, [name]) && elsewhere.every((schema) => visible.isNamed(kind, [schema.name, name]));
 }
 
 function exists(
@@ -56,6 +63,9 @@ function exists(
   if (kind === "function") return catalog.functionsByName(schema, name).length > 0;
   return catalog.typeByName(schema, name) !== undefined;
 }
+
+/** NAMEDATALEN less its NUL. */
+const MAX_NAME_BYTES = 63;
 
 /** Types that the grammar spells in another way than their names. */
 const SPELLED = new Set(
