@@ -143,7 +143,9 @@ export const CALLS: readonly PolicyCase[] = [
   permit("SELECT jsonb_build_object('id', id), array_to_string(ARRAY[memo], ',') FROM orders", "select orders"),
   permit("SELECT pg_get_viewdef('open_orders'::regclass)", ""),
   permit("SELECT pg_typeof(memo), format('%s', memo) FROM orders", "select orders"),
-  permit("SELECT has_table_privilege('orders', 'select')", ""),
+  // Another schema has an orders too, which agents may not see.
+  never("SELECT has_table_privilege('orders', 'select')", null),
+  permit("SELECT has_table_privilege('public.orders', 'select')", ""),
   permit("SELECT random()", null),
   permit("SELECT gen_random_uuid(), clock_timestamp()", null),
   permit("SELECT current_setting('search_path')", ""),
