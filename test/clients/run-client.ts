@@ -1,16 +1,18 @@
 /**
  * Runs a driver's script against a real server, once straight and once through the gateway, and gives both transcripts: what
- * the driver showed of it, line by line. Both ways are TLS with verify-full; the second time the password is an agent's token.
+ * the driver showed of it, line by line. Both ways are TLS with verify-full; the second time the password is an agent's token,
+ * and a policy is in force.
  */
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import { functionListings } from "../support/function-listings.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { type PostgresVersion, startPostgres, type TestPostgres } from "../support/postgres.ts";
 
@@ -51,11 +53,14 @@ export async function startBench(version: PostgresVersion): Promise<ClientBench>
   await postgres.psql(`CREATE ROLE ${ROLE} LOGIN PASSWORD '${PASSWORD}'`);
   await postgres.psql(`CREATE DATABASE ${DATABASE} OWNER ${ROLE}`);
   await postgres.psql(`GRANT pg_read_all_stats TO ${ROLE}`);
+  const policy = join(folder, "policy");
+  await writePolicy(policy, postgres);
   const gateway = await startGateway({
     postgres,
     database: DATABASE,
     role: { user: ROLE, password: PASSWORD },
     config: {
+      policy,
       gateway: {
         name: "clients",
         listen: { host: "127.0.0.1", port: 0 },
@@ -81,6 +86,20 @@ export async function startBench(version: PostgresVersion): Promise<ClientBench>
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Permits all, and lists what a policy can permit of functions only once they are listed: what is refused all the same is
+ * what a driver's user would meet whatever the policy says.
+ */
+export async function writePolicy(folder: string, postgres: TestPostgres): Promise<void> {
+  await mkdir(folder);
+  await writeFile(join(folder, "all.cedar"), '@id("all") permit (principal, action, resource);\n');
+  const listed = /^pg_catalog\.(pg_sleep|pg_(try_)?advisory_(xact_)?(un)?lock)\(/;
+  await writeFile(
+    join(folder, "functions.yaml"),
+    await functionListings(postgres, DATABASE, (signature) => listed.test(signature)),
+  );
 }
 
 export interface ClientRun {

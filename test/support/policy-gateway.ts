@@ -4,17 +4,12 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { listingLine } from "../../src/analysis/function-listings.ts";
-import { signatureOf } from "../../src/analysis/function-names.ts";
-import { systemClock } from "../../src/base/clock.ts";
-import { Secret } from "../../src/base/secret.ts";
-import { createLogger } from "../../src/telemetry/log.ts";
-import { CatalogWatch } from "../../src/upstream/catalog-watch.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { encodeTerminate } from "../../src/wire/extended.ts";
 import { POLICY_FOLDER } from "../policy-cases/all-cases.ts";
 import { LISTED_FUNCTIONS } from "../policy-cases/listed-functions.ts";
 import type { PolicyCase } from "../policy-cases/policy-case.ts";
+import { functionListings } from "./function-listings.ts";
 import { startGateway, type TestGateway } from "./gateway.ts";
 import type { LogEntry } from "./log-entries.ts";
 import { answerOf, errorOf, SHOP_ROLE } from "./policy-server.ts";
@@ -33,7 +28,10 @@ export async function startShopGateway(
 ): Promise<ShopGateway> {
   const policy = await mkdtemp(join(tmpdir(), "postern-policy-"));
   await cp(POLICY_FOLDER, policy, { recursive: true });
-  await writeFile(join(policy, "functions.yaml"), await listings(postgres));
+  await writeFile(
+    join(policy, "functions.yaml"),
+    await functionListings(postgres, "shop", (signature) => LISTED_FUNCTIONS.includes(signature)),
+  );
   const gateway = await startGateway({ postgres, database: "shop", role: SHOP_ROLE, config: { ...config, policy } });
   const stop = async () => {
     await gateway.stop();
@@ -46,22 +44,6 @@ export async function startShopGateway(
 
 const SIGNATURES = `SELECT name || '(' || pg_get_function_identity_arguments(oid) || ')', name || '(' || oidvectortypes(proargtypes) || ')'
   FROM (SELECT *, 'function:shop.' || pronamespace::regnamespace || '.' || proname AS name FROM pg_proc) p WHERE oid >= 16384`;
-
-/** functions.yaml, with the hashes that this server's functions have. */
-async function listings(postgres: TestPostgres): Promise<string> {
-  const { host, port, superuser, password } = postgres;
-  const watch = await CatalogWatch.open({
-    target: {
-      ...{ name: "shop", host, port, database: "shop", user: superuser, password: new Secret(password) },
-      ...{ tls: { mode: "disable" }, connectTimeoutMs: 10_000 },
-    },
-    logger: createLogger({ level: "fatal" }),
-    clock: systemClock,
-  });
-  const listed = watch.current.data.functions.filter((each) => LISTED_FUNCTIONS.includes(signatureOf(each)));
-  await watch.close();
-  return `functions:\n${listed.map(listingLine).join("\n")}\n`;
-}
 
 /** @param group of the agent beside that of all agents, which the upstream role asks for. */
 export async function connectTo(gateway: TestGateway, group?: string): Promise<RawClient> {

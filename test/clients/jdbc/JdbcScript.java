@@ -319,14 +319,14 @@ public class JdbcScript {
     try (Connection other = connect(); Statement s = c.createStatement()) {
       Thread canceller = new Thread(() -> {
         try {
-          while (query(other, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = ?", "SELECT pg_sleep(30)").equals("[0]"));
+          while (query(other, "SELECT is_called FROM work.running").equals("[false]"));
           s.cancel();
         } catch (Exception e) {
           throw new IllegalStateException(e);
         }
       });
       canceller.start();
-      sayError("cancelled", () -> s.executeQuery("SELECT pg_sleep(30)"));
+      sayError("cancelled", () -> s.executeQuery("SELECT nextval('work.running'), pg_sleep(30)"));
       canceller.join();
       s.setQueryTimeout(1);
       sayError("query timeout", () -> s.executeQuery("SELECT pg_sleep(30)"));

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import pg from "pg";
-import { connection, digest, largeBytes, main, SETUP, say, sayError, TYPES } from "./transcript.mjs";
+import { connection, digest, largeBytes, main, SETUP, SLEEP, STARTED, say, sayError, TYPES } from "./transcript.mjs";
 
 async function queries(client) {
   for (const [name, expression] of TYPES) {
@@ -241,10 +241,8 @@ async function cancelling(client) {
   await client.query("RESET statement_timeout");
   const other = new pg.Client(connection);
   await other.connect();
-  const sleeping = sayError("cancelled", () => client.query("SELECT pg_sleep(30)"));
-  const running =
-    "SELECT count(*)::int AS n FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(30)'";
-  while ((await other.query(running)).rows[0].n === 0);
+  const sleeping = sayError("cancelled", () => client.query(SLEEP));
+  while ((await other.query(STARTED)).rows[0].n === 0);
   await other.end();
   // client.cancel() knows no TLS.
   const canceller = new pg.Connection({ ssl: connection.ssl });

@@ -2,7 +2,7 @@
 
 import { pipeline } from "node:stream/promises";
 import postgres from "postgres";
-import { connection, digest, largeBytes, main, SETUP, say, sayError, TYPES } from "./transcript.mjs";
+import { connection, digest, largeBytes, main, SETUP, SLEEP, STARTED, say, sayError, TYPES } from "./transcript.mjs";
 
 const { user, ...rest } = connection;
 const options = { ...rest, username: user, onnotice: () => {}, connection: { application_name: "clients-postgresjs" } };
@@ -118,13 +118,9 @@ async function listening(sql) {
 }
 
 async function cancelling(sql, other) {
-  const query = sql`SELECT pg_sleep(30)`;
+  const query = sql.unsafe(SLEEP);
   const sleeping = sayError("cancelled", () => query);
-  while (
-    (
-      await other`SELECT count(*)::int AS n FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(30)'`
-    )[0].n === 0
-  );
+  while ((await other.unsafe(STARTED))[0].n === 0);
   query.cancel();
   await sleeping;
   say("after cancel", await sql`SELECT 1 AS one`);

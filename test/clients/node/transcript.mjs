@@ -8,6 +8,15 @@ const shared = new URL("../shared/", import.meta.url);
 /** SQL that makes the tables and types anew. */
 export const SETUP = readFileSync(new URL("setup.sql", shared), "utf8");
 
+/**
+ * Shows to other connections that it runs: the sequence moves before the sleep, and for all at once. What other sessions do
+ * (pg_stat_activity) is not shown to agents.
+ */
+export const SLEEP = "SELECT nextval('work.running'), pg_sleep(30)";
+
+/** How often SLEEP has begun. */
+export const STARTED = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END::int AS n FROM work.running";
+
 /** [name, expression] of every common type. */
 export const TYPES = readFileSync(new URL("types.txt", shared), "utf8")
   .trimEnd()

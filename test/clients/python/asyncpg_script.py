@@ -6,7 +6,7 @@ import os
 import ssl
 
 import asyncpg
-from transcript import SETUP, TYPES, digest, end, large_bytes, say
+from transcript import SETUP, SLEEP, STARTED, TYPES, digest, end, large_bytes, say
 
 
 async def connect(**more):
@@ -136,13 +136,13 @@ async def listening(connection, other):
 
 
 async def cancelling(connection, other):
-    await say_error("timeout", connection.fetch("SELECT pg_sleep(30)", timeout=0.3))
-    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(30)'"
-    while await other.fetchval(running):
+    # The lock is held for as long as the statement runs.
+    await say_error("timeout", connection.fetch("SELECT pg_advisory_xact_lock(41), pg_sleep(30)", timeout=0.3))
+    while not await other.fetchval("SELECT pg_try_advisory_xact_lock(41)"):
         pass  # asyncpg does not wait for its CancelRequest
     say("cancelled on the server", True)
-    task = asyncio.create_task(connection.fetch("SELECT pg_sleep(30)"))
-    while not await other.fetchval(running):
+    task = asyncio.create_task(connection.fetch(SLEEP))
+    while not await other.fetchval(STARTED):
         pass
     task.cancel()
     try:
@@ -164,7 +164,7 @@ async def large(connection):
     say("many rows", len(await connection.fetch("SELECT n, md5(n::text) FROM generate_series(1, 100000) n")))
 
 
-async def pools():
+async def pools(other):
     context = ssl.create_default_context(cafile=os.environ["PGSSLROOTCERT"]) if "PGSSLROOTCERT" in os.environ else False
     settings = {key: os.environ[f"PG{key.upper()}"] for key in ("host", "port", "user", "database", "password")}
     async def password():
@@ -180,9 +180,9 @@ async def pools():
             # Its release is "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;" in one string.
         async with pool.acquire() as lent:
             say("reset", [await lent.fetchval("SHOW work_mem"), await lent.fetchval("SHOW search_path"),
-                          await lent.fetchval("SELECT count(*) FROM pg_cursors"),
-                          await lent.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"),
+                          await other.fetchval("SELECT pg_try_advisory_lock(42)"),
                           await lent.fetch("SELECT pg_listening_channels()")])
+            await say_error("cursor is closed", lent.execute("MOVE left_open"))
 
 
 async def main():
@@ -203,8 +203,8 @@ async def main():
     await large(connection)
     say("settings", [connection.get_settings().client_encoding, connection.get_server_version().major])
     await connection.close()
+    await pools(other)
     await other.close()
-    await pools()
     end()
 
 

@@ -13,6 +13,11 @@ import uuid
 SHARED = pathlib.Path(__file__).parent.parent / "shared"
 SETUP = (SHARED / "setup.sql").read_text()
 TYPES = [line.split("\t", 1) for line in (SHARED / "types.txt").read_text().splitlines()]
+# Shows to other connections that it runs: the sequence moves before the sleep, and for all at once. What other sessions do
+# (pg_stat_activity) is not shown to agents.
+SLEEP = "SELECT nextval('work.running'), pg_sleep(30)"
+# How often SLEEP has begun.
+STARTED = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM work.running"
 LARGE_BYTES = int(os.environ.get("LARGE_BYTES", "50000000"))
 
 
