@@ -96,6 +96,20 @@ describe.each([15, 18] as const)("labels on PostgreSQL %i", (version) => {
     );
   });
 
+  it.runIf(version >= 18)(
+    "go on to virtual generated columns, whose expression no statement's tree shows",
+    async () => {
+      await server.psql("CREATE TABLE shop.modern (ssn text, tail text GENERATED ALWAYS AS (right(ssn, 4)) VIRTUAL)");
+      catalog = await catalogOf(server);
+
+      const map = resolve("columns: { test.shop.modern.ssn: ssn }");
+
+      expect(shown(map)).toEqual(["modern.ssn ssn redact", "modern.tail ssn default"]);
+      await server.psql("DROP TABLE shop.modern");
+      catalog = await catalogOf(server);
+    },
+  );
+
   it("go on to partitions and children, and from them to what they belong to", () => {
     const partitions = ["people.phone", "people_1.phone", "people_2.phone"].map((name) => `${name} ssn redact`);
 

@@ -85,10 +85,10 @@ const SPECIAL = `
   second timestamp(0), zoned timestamptz(3), moment time(2), span interval day to second(3), months interval month, brief interval(2),
   bits bit(3), flags varbit(5), shorts varchar(3)[], seconds timestamp(0)[], latin text COLLATE "C", padded char(4) COLLATE "POSIX",
   latins text[] COLLATE "C", word m.word, pure m.pure, need m.need, strict m.strict, twice m.twice, mood m.mood, moods m.mood[],
-  place m.place, places m.place[], span2 m.span, spans m.spans, born m.born, paid m.paid, "odd ""name" text`;
+  place m.place, places m.place[], span2 m.span, spans m.spans, born m.born, paid m.paid, folded m.citext, pairs m.hstore, "odd ""name" text`;
 
 const TYPES_OF_ITS_OWN = `
-  CREATE SCHEMA m; CREATE SCHEMA evil;
+  CREATE SCHEMA m; CREATE SCHEMA evil; CREATE EXTENSION citext SCHEMA m; CREATE EXTENSION hstore SCHEMA m;
   CREATE DOMAIN m.word AS varchar(5) COLLATE "C"; CREATE DOMAIN m.pure AS numeric(4, 1);
   CREATE DOMAIN m.need AS text NOT NULL DEFAULT 'x'; CREATE DOMAIN m.strict AS varchar(9) COLLATE "C" CHECK (VALUE ~ '^x');
   CREATE DOMAIN m.twice AS m.strict; CREATE DOMAIN m.born AS date CHECK (VALUE > '1900-01-02'); CREATE DOMAIN m.paid AS int CHECK (VALUE <> 0);
@@ -135,13 +135,13 @@ describe.each([15, 18] as const)("masks on PostgreSQL %i", (version) => {
       }
     }
     await client.query(`INSERT INTO m.all (short, tiny, narrow, deep, coarse, whole, word, pure, strict, twice, born, paid, mood, place,
-      latin, padded, second, zoned, span, months, bits, flags, "odd ""name") VALUES
+      latin, padded, second, zoned, span, months, bits, flags, folded, pairs, "odd ""name") VALUES
       ('abc', 'ab', 9.99, 9.9999999999999999999, 99000, 99999, 'abcde', 999.9, 'x23456789', 'x', '2024-02-03', 2147483647, 'sad', ('s', 'x'),
-      'latin-text', 'padd', '2024-12-31 23:59:59', now(), '1 day', '1 month', B'111', B'10101', 'some long text'),
+      'latin-text', 'padd', '2024-12-31 23:59:59', now(), '1 day', '1 month', B'111', B'10101', 'Ann@Shop', 'a=>1', 'some long text'),
       ('a', 'a', -9.99, -0.1, -99000, -99999, '', -999.9, 'x', 'x', 'infinity', -2147483648, 'glad', NULL,
-      '', '', 'infinity', '-infinity', '0', '0', B'000', B'', ''),
+      '', '', 'infinity', '-infinity', '0', '0', B'000', B'', '', '', ''),
       ('a', 'a', 'NaN', 'NaN', 'NaN', 'NaN', '', 'NaN', 'x', 'x', '5874897-12-31', 1, 'glad', NULL,
-      '', '', '294276-12-31', '4714-11-24 BC', '0', '0', B'000', B'', '')`);
+      '', '', '294276-12-31', '4714-11-24 BC', '0', '0', B'000', B'', '', '', '')`);
     catalog = await catalogOf(server);
     columns = catalog.relationByName("m", "all")?.columns ?? [];
   });
@@ -329,6 +329,10 @@ describe.each([15, 18] as const)("masks on PostgreSQL %i", (version) => {
       expect(await through(name, "NULL", { mask: "redact" })).toBe(expected);
       expect(mask(name, { mask: "redact" })).not.toContain(quoted(name));
     }
+    const { rows } = await client.query(
+      `SELECT ${mask("folded", { mask: "default" })} AS f, ${mask("pairs", { mask: "redact" })}::text AS p`,
+    );
+    expect(rows).toEqual([{ f: "[masked]", p: "" }]);
     expect((await client.query(`SELECT ${mask("short", { mask: "redact" })} AS r`)).rows[0].r).toBe("[ma");
   });
 });

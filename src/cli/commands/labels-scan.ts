@@ -121,7 +121,11 @@ function print(
     return;
   }
   if (proposals.length > 0)
-    context.out.write(escapeUnsafe(proposalsYaml(proposals, catalog, new Set(set.masks.keys()))));
+    context.out.write(
+      escapeUnsafe(
+        proposalsYaml(proposals, catalog, new Map([...set.masks].map(([label, { mask }]) => [label, mask]))),
+      ),
+    );
   note(
     context,
     `${proposals.length} ${proposals.length === 1 ? "column" : "columns"} of ${catalog.database} proposed.`,

@@ -21,6 +21,7 @@ const ANY = 0;
 export class LabelEdges {
   readonly #from = new Map<number, Map<number, LabelEdge[]>>();
   readonly #catalog: Catalog;
+  readonly #rows = new Map<number, readonly number[]>();
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -38,7 +39,9 @@ export class LabelEdges {
 
   #add(relation: number, column: number, edge: LabelEdge): void {
     const edges = this.#from.get(relation) ?? new Map<number, LabelEdge[]>();
-    this.#from.set(relation, edges.set(column, [...(edges.get(column) ?? []), edge]));
+    const known = edges.get(column);
+    if (known === undefined) this.#from.set(relation, edges.set(column, [edge]));
+    else known.push(edge);
   }
 
   #relation(relation: CatalogRelation): void {
@@ -55,8 +58,9 @@ export class LabelEdges {
   /** Columns of one name are one, whatever their numbers: reading the parent reads the children. */
   #inheritance(child: CatalogRelation, parentOid: number): void {
     const parent = this.#catalog.relation(parentOid);
+    const own = new Map(child.columns.map((column) => [column.name, column]));
     for (const above of parent?.columns ?? []) {
-      const below = child.columns.find(({ name }) => name === above.name);
+      const below = own.get(above.name);
       if (below === undefined) continue;
       const [up, down] = [
         { relation: parentOid, column: above.number },
@@ -79,6 +83,12 @@ export class LabelEdges {
 
   /** Relations whose rows a value of the type holds: itself, in an array, under a domain, as a bound. */
   #rowsIn(oid: number): readonly number[] {
+    const known = this.#rows.get(oid) ?? this.#findRows(oid);
+    this.#rows.set(oid, known);
+    return known;
+  }
+
+  #findRows(oid: number): readonly number[] {
     const [seen, rows, open] = [new Set<number>(), new Set<number>(), [oid]];
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
       const type = seen.has(at) ? undefined : this.#catalog.type(at);

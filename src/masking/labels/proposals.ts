@@ -55,13 +55,17 @@ export function proposalFor(
 
 /**
  * Lines for labels.yaml. A label that is proposed with two masks becomes two.
- * @param known labels that the file has already, with their masks as text: those are not declared again.
+ * @param known labels that the file has already: those are not declared again, and stand for what is proposed with no mask of its own.
  */
-export function proposalsYaml(proposals: readonly Proposal[], catalog: Catalog, known: ReadonlySet<string>): string {
+export function proposalsYaml(
+  proposals: readonly Proposal[],
+  catalog: Catalog,
+  known: ReadonlyMap<string, MaskSpec>,
+): string {
   const masks = new Map<string, string>();
   const columns = proposals.map((proposal) => {
     const mask = maskYaml(proposal.mask);
-    const label = proposal.label === PUBLIC ? PUBLIC : freeName(proposal.label, mask, masks);
+    const label = proposal.label === PUBLIC ? PUBLIC : freeName(proposal.label, mask, masks, known);
     if (label !== PUBLIC) masks.set(label, mask);
     const [comment = ""] = [proposal.evidence.join("; ")];
     return `      ${JSON.stringify(columnText(proposal, catalog))}: ${label}${comment === "" ? "" : `  # ${oneLine(comment)}`}`;
@@ -71,10 +75,16 @@ export function proposalsYaml(proposals: readonly Proposal[], catalog: Catalog, 
   return [...head, "databases:", `  ${JSON.stringify(catalog.database)}:`, "    columns:", ...columns, ""].join("\n");
 }
 
-function freeName(label: string, mask: string, taken: ReadonlyMap<string, string>): string {
+function freeName(
+  label: string,
+  mask: string,
+  taken: ReadonlyMap<string, string>,
+  known: ReadonlyMap<string, MaskSpec>,
+): string {
   for (let count = 1; ; count++) {
     const name = count === 1 ? label : `${label}-${count}`;
-    const other = taken.get(name);
+    const has = known.get(name);
+    const other = has === undefined ? taken.get(name) : mask === DEFAULT_MASK.mask ? mask : maskYaml(has);
     if (other === undefined || other === mask) return name;
   }
 }

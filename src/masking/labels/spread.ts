@@ -47,6 +47,13 @@ export function rulesFor(
   return matching.filter((rule) => !matching.some((other) => isNarrower(other.parts, rule.parts)));
 }
 
+/** Of the rules those that may meet a column of it: there are many relations, and few that a rule speaks of. */
+function rulesOfTable(rules: readonly ColumnRule[], { schema, name }: CatalogRelation): readonly ColumnRule[] {
+  return rules.filter(({ parts: [, inSchema, table] }) => {
+    return inSchema !== undefined && table !== undefined && matchesPart(inSchema, schema) && matchesPart(table, name);
+  });
+}
+
 /** One label on one column. */
 interface Found {
   readonly label: string;
@@ -77,8 +84,12 @@ class Spread {
   patterns(): void {
     const { database } = this.#catalog;
     const rules = this.#set.rules.filter(({ parts: [first] }) => first !== undefined && matchesPart(first, database));
+    let near: readonly ColumnRule[] = [];
+    let of = -1;
     for (const [relation, column] of this.#columns()) {
-      const standing = rulesFor(rules, database, relation, column.name);
+      if (of !== relation.oid) near = rulesOfTable(rules, relation);
+      of = relation.oid;
+      const standing = near.length === 0 ? [] : rulesFor(near, database, relation, column.name);
       if (standing.length === 0) continue;
       const name = { relation: relation.oid, column: column.number };
       const labels = new Set(standing.map(({ label }) => label));
@@ -149,8 +160,7 @@ class Spread {
 
   /** Ends: a column takes a label once, and then only stricter masks of it. Breadth first, so that a chain is a shortest one. */
   #run(): void {
-    for (let next = this.#open.shift(); next !== undefined; next = this.#open.shift()) {
-      const { name: from, found } = next;
+    for (const { name: from, found } of this.#open) {
       for (const { to, by } of this.#edges.from(from)) {
         const isSame = SAME_VALUE.has(by);
         const decided = this.#decided.get(keyOf(to));
@@ -161,6 +171,7 @@ class Spread {
         this.#label(to, { label: found.label, mask: isSame ? found.mask : DEFAULT_MASK, why });
       }
     }
+    this.#open.length = 0;
   }
 
   #notPublic(name: ColumnName, label: string): void {

@@ -4,6 +4,7 @@
  */
 
 import type { Catalog, CatalogColumn } from "../../analysis/catalog.ts";
+import { BoundedMap } from "../../policy/bounded-map.ts";
 import { columnType, TYPE } from "../masks/column-type.ts";
 import { isText } from "../masks/mask-expression.ts";
 
@@ -121,9 +122,11 @@ function rule(label: string, kinds: readonly Kind[], words: string): Rule {
 
 /** @param table the relation's name: it says what `name`, `number` and the like are of. */
 export function suspicionOf(column: CatalogColumn, table: string, catalog: Catalog): Suspicion | null {
-  const kinds = kindsOf(column, catalog);
   const declared = catalog.type(column.type);
   const names = [column.name, ...(declared?.kind === "d" ? [declared.name] : [])];
+  // Nearly no name has such a word, and a catalog may have hundreds of thousands.
+  if (![table, singular(table), ...names].some((name) => wordsOf(name).some((word) => FORMS.has(word)))) return null;
+  const kinds = kindsOf(column, catalog);
   for (const [index, name] of names.entries()) {
     const found = namesWhat(name, kinds) ?? (index === 0 ? namesWhat(`${singular(table)} ${name}`, kinds, name) : null);
     if (found !== null)
@@ -155,33 +158,68 @@ function namesWhat(name: string, kinds: ReadonlySet<Kind>, last?: string): { lab
   return found;
 }
 
+/** A form in which a phrase may stand in a name. */
+interface Form {
+  readonly order: number;
+  readonly rule: Rule;
+  readonly phrase: string;
+  readonly words: readonly string[];
+}
+
+/** By their first word: a catalog has many names, and hardly any of them begins one. */
+const FORMS: ReadonlyMap<string, readonly Form[]> = formsOf(RULES);
+
+function formsOf(rules: readonly Rule[]): ReadonlyMap<string, readonly Form[]> {
+  const forms = new Map<string, Form[]>();
+  for (const [order, rule] of rules.entries()) {
+    for (const phrase of rule.words.split(", ")) {
+      const joined = phrase.replaceAll(" ", "");
+      for (const text of new Set(joined.length >= 5 ? [phrase, joined] : [phrase])) {
+        for (const end of ["", "s", "es"]) {
+          const words = `${text}${end}`.split(" ");
+          const [first = ""] = words;
+          forms.set(first, [...(forms.get(first) ?? []), { order, rule, phrase, words }]);
+        }
+      }
+    }
+  }
+  return forms;
+}
+
+/** Of several the first rule's. @param reaching words, one of which must be in what is found. */
 function matching(
   words: readonly string[],
   kinds: ReadonlySet<Kind>,
   reaching: readonly string[] = words,
 ): { label: string; words: string } | null {
-  const text = ` ${words.join(" ")} `;
-  for (const { label, words: phrases, kinds: of } of RULES) {
-    if (!of.some((kind) => kinds.has(kind))) continue;
-    for (const phrase of phrases.split(", ")) {
-      const joined = phrase.replaceAll(" ", "");
-      const forms = ["", "s", "es"].flatMap((end) => [phrase + end, ...(joined.length >= 5 ? [joined + end] : [])]);
-      const hit = forms.find((form) => text.includes(` ${form} `));
-      if (hit?.split(" ").some((word) => reaching.includes(word)) === true) {
-        return { label, words: phrase };
-      }
+  let best: Form | null = null;
+  for (const [at, word] of words.entries()) {
+    for (const form of FORMS.get(word) ?? []) {
+      if (best !== null && best.order <= form.order) continue;
+      const isThere = form.words.every((each, index) => words[at + index] === each);
+      if (!isThere || !form.rule.kinds.some((kind) => kinds.has(kind))) continue;
+      if (form.words.some((each) => reaching.includes(each))) best = form;
     }
   }
-  return null;
+  return best === null ? null : { label: best.rule.label, words: best.phrase };
 }
+
+/** The same names come again with every look at a catalog. */
+const KNOWN_WORDS = new BoundedMap<readonly string[]>(20_000);
+/** Names of the server are no longer; comments are. */
+const MAX_NAME = 63;
 
 /** `customerEMail_2` is customer, e, mail; `SSN` is ssn. */
 function wordsOf(name: string): readonly string[] {
+  const known = KNOWN_WORDS.get(name);
+  if (known !== undefined) return known;
   const parted = name
     .replace(/(\p{Ll}|\d)(\p{Lu})/gu, "$1 $2")
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, "$1 $2")
     .toLowerCase();
-  return parted.split(/[^\p{L}]+/u).filter((word) => word !== "");
+  const words = parted.split(/[^\p{L}]+/u).filter((word) => word !== "");
+  if (name.length <= MAX_NAME) KNOWN_WORDS.set(name, words);
+  return words;
 }
 
 function singular(table: string): string {
