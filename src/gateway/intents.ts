@@ -46,14 +46,19 @@ export class Intents {
       ...([statement, sessionSeq, journal.statements, durable, startedMs, ruling.inside] as const),
       statementLimits.ofRun(ruling.maxRows, delivered ?? new Delivered()),
     );
+    run.executes = this.#behindName(statement)?.evidence ?? null;
     this.#link.ran(run);
     return run;
   }
 
   /** The statement, or that behind the name which EXECUTE gives. */
-  #runBy({ parsed }: PreparedStatement): PreparedStatement["parsed"] {
-    if (parsed?.prepared?.kind !== "execute") return parsed;
-    return this.#link.names.statement(parsed.prepared.name ?? "")?.parsed ?? parsed;
+  #runBy(statement: PreparedStatement): PreparedStatement["parsed"] {
+    return this.#behindName(statement)?.parsed ?? statement.parsed;
+  }
+
+  #behindName({ parsed }: PreparedStatement): PreparedStatement | null {
+    if (parsed?.prepared?.kind !== "execute") return null;
+    return this.#link.names.statement(parsed.prepared.name ?? "") ?? null;
   }
 
   /** It was read and may not run. */

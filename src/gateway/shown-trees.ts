@@ -3,6 +3,7 @@
  * inside a statement, or a sign that something runs that was not judged. Also which notices the client gets.
  */
 
+import { Buffer } from "node:buffer";
 import { GatewayError } from "../base/errors.ts";
 import type { Expectation } from "../statement/expectations.ts";
 import { isForClient, readNotice } from "./tree-notice.ts";
@@ -68,9 +69,13 @@ export class ShownTrees {
     }
     // At Parse and Bind: of a statement that is judged by the grammar, or of one of our own. While one runs, a statement that
     // is judged by its tree has shown it before.
-    const parsed = expectation.run?.statement.parsed;
-    const judgedByTree = parsed?.optimisable === true || parsed?.prepared?.kind === "execute";
-    return expectation.kind === "execute" && judgedByTree ? unannounced() : null;
+    if (expectation.kind !== "execute" || expectation.run === null) return null;
+    const { statement, executes } = expectation.run;
+    // CREATE TEMP TABLE … AS EXECUTE, the session's first: its schema is made before the plan is looked at, and that is made anew.
+    const known = executes?.tree ?? null;
+    if (known !== null && Buffer.compare(known, tree) === 0) return null;
+    const { parsed } = statement;
+    return parsed?.optimisable === true || parsed?.prepared?.kind === "execute" ? unannounced() : null;
   }
 
   /** SQL that runs inside a statement: a function's, a trigger's, a check's. */

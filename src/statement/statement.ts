@@ -157,6 +157,8 @@ export class StatementRun {
   readonly delivered: Delivered;
   /** What it was let go by, before that had come; null: it had. */
   early: Evidence | null = null;
+  /** EXECUTE: of the statement behind the name, which it was let go by. */
+  executes: Evidence | null = null;
   /** The limit that it has passed. */
   over: "rows" | "bytes" | "seconds" | null = null;
   ended = false;
