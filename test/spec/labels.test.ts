@@ -205,6 +205,7 @@ describe.each([15, 18] as const)("labels on PostgreSQL %i", (version) => {
     expect(quarantined).toContain("places.at quarantine default");
     expect(quarantined).toContain("people_1.phone quarantine default");
     expect(quarantined.filter((line) => /^customers\.(ssn|name|id|country)/.test(line))).toEqual([]);
+    expect(shown(map).filter((line) => line.startsWith("looks"))).toEqual([]); // it holds nothing itself
     expect(why(map, "customers", "email")).toBe('customers.email by quarantine its name says "email"');
   });
 

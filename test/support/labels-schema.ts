@@ -23,6 +23,7 @@ export const LABELS_SCHEMA = `
   CREATE VIEW shop.lateral AS SELECT o.id, x.e, f.w FROM shop.orders o,
     LATERAL (SELECT c.email AS e FROM shop.customers c WHERE c.id = o.customer) x, regexp_split_to_table(x.e, '@') AS f(w);
   CREATE VIEW shop.listed AS SELECT v.a, v.b FROM shop.customers c, LATERAL (VALUES (c.ssn, 1), (c.name, 2)) AS v(a, b);
+  CREATE VIEW shop.looks AS SELECT id, note AS email FROM shop.orders;
   CREATE INDEX shouted ON shop.customers (id, lower(email));
 
   CREATE TABLE shop.people (id int, phone text) PARTITION BY LIST (id);
