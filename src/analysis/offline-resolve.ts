@@ -67,6 +67,7 @@ class OfflineWalk {
     const sorted = (numbers: ReadonlySet<number>): readonly number[] => [...numbers].sort((a, b) => a - b);
     const facts = {
       ...{ command, relations: this.#touches.all(), sequences: this.#touches.sequences(), defaultSequences: [] },
+      createsIn: [],
       ...{ functions: sorted(this.#functions), operators: sorted(this.#operators), types: sorted(this.#types) },
       ...{ rowSecurity: false, rules: false, locksRows: this.#locksRows },
       ...{ hasWhere: this.#condition.hasWhere, matchesAll: this.#condition.matchesAll },

@@ -46,6 +46,10 @@ export function treeRequests(facts: TreeFacts, catalog: Catalog, rules: Function
   }
   if (facts.locksRows) requests.push(...lockedRows(facts, catalog));
   requests.push(...foreignSequences(facts, catalog));
+  for (const schema of facts.createsIn) {
+    if (catalog.isBuiltIn(schema)) return refused(unchangeable(schema));
+    requests.push(createdIn(schema, catalog));
+  }
   const called = functionRequests(facts, catalog, rules);
   if (called instanceof GatewayError) return refused(called);
   return {
@@ -67,6 +71,20 @@ function foreignSequences(facts: TreeFacts, catalog: Catalog): readonly PolicyRe
     .map((oid) => relationOf(oid, catalog))
     .filter(({ ownedBy }) => ownedBy === undefined || !own.has(ownedBy))
     .map((relation) => ({ action: "update", resource: tableResource(relation, catalog) }));
+}
+
+/** As utility-requests.ts asks for it. A schema that is not there is asked for as part of the database. */
+function createdIn(schema: string, catalog: Catalog): PolicyRequest {
+  const { database } = catalog;
+  if (catalog.schema(schema) === undefined) return { action: "create", resource: { kind: "database", database } };
+  return { action: "create", resource: { kind: "schema", database, schema } };
+}
+
+function unchangeable(schema: string): GatewayError {
+  return new GatewayError("STATEMENT_DENIED", `${schema} cannot be changed through Postern`, {
+    detail: "Why: it is part of the server's own catalog.",
+    hint: "Leave it out.",
+  });
 }
 
 /** A partition or child takes over the default of its parent. */

@@ -13,6 +13,7 @@ import {
   runClient,
   script,
   startBench,
+  writePolicy,
 } from "./run-client.ts";
 
 let bench: ClientBench;
@@ -110,7 +111,10 @@ describe("pg_dump through the gateway", () => {
       const passwords = newShopPasswords();
       await createShop(bench.postgres.url(), { passwords });
       const owner = { user: "owner", password: passwords.owner.reveal() };
-      await using gateway = await startGateway({ postgres: bench.postgres, database: "shop", role: owner });
+      const policy = join(bench.gateway.dataPath, "shop-policy");
+      await writePolicy(policy, bench.postgres, "shop");
+      const config = { policy };
+      await using gateway = await startGateway({ postgres: bench.postgres, database: "shop", role: owner, config });
       const common = { PGUSER: "owner", PGDATABASE: "shop" };
       const direct = { ...bench.direct, ...common, PGPASSWORD: owner.password };
       const through = { ...(await gateway.environment()), ...common };

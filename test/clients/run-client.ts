@@ -92,13 +92,13 @@ export async function startBench(version: PostgresVersion): Promise<ClientBench>
  * Permits all, and lists what a policy can permit of functions only once they are listed: what is refused all the same is
  * what a driver's user would meet whatever the policy says.
  */
-export async function writePolicy(folder: string, postgres: TestPostgres): Promise<void> {
+export async function writePolicy(folder: string, postgres: TestPostgres, database = DATABASE): Promise<void> {
   await mkdir(folder);
   await writeFile(join(folder, "all.cedar"), '@id("all") permit (principal, action, resource);\n');
   const listed = /^pg_catalog\.(pg_sleep|pg_(try_)?advisory_(xact_)?(un)?lock)\(/;
   await writeFile(
     join(folder, "functions.yaml"),
-    await functionListings(postgres, DATABASE, (signature) => listed.test(signature)),
+    await functionListings(postgres, database, (signature) => listed.test(signature)),
   );
 }
 

@@ -97,6 +97,7 @@ export function factsText(facts: TreeFacts, names: Names): string {
     ...own(facts.types, names.types, "types"),
     ...own(facts.sequences, names.relations, "sequences"),
     ...own(facts.defaultSequences, names.relations, "default sequences"),
+    ...facts.createsIn.map((schema) => `creates in ${schema}`),
     ...flag("rls", facts.rowSecurity),
     ...flag("rules", facts.rules),
     ...flag("no where", !facts.hasWhere),

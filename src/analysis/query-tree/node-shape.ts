@@ -21,7 +21,8 @@ export type FieldType =
   | "t"
   | "T"
   | "q"
-  | "r";
+  | "r"
+  | "N";
 
 export interface Field {
   readonly name: string;
@@ -125,7 +126,7 @@ function inMajor(marked: string, major: ServerMajor): string | null {
   return match !== null && major >= Number(from) && major <= Number(to) ? plain : null;
 }
 
-const TYPES = "ibwspdmnlLfoOtTqr";
+const TYPES = "ibwspdmnlLfoOtTqrN";
 
 function isFieldType(type: string): type is FieldType {
   return type.length === 1 && TYPES.includes(type);

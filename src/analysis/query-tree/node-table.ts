@@ -6,7 +6,7 @@
 
 /**
  * A line: node, then its fields. No letter: an integer. Values: `b` bool, `w` bare word, `s` string, `p` position in the text,
- * `d` datum, `m` bitmap, `n` node or `<>`, `l` list or `<>`, `L` integers or `<>`. What they mean to the visitor: `f` function,
+ * `d` datum, `m` bitmap, `n` node or `<>`, `l` list or `<>`, `L` integers or `<>`, `N` a name in its parts. What they mean to the visitor: `f` function,
  * `o` operator, `O` operators, `t` a type whose code runs, `T` such types, `q` sequence; `r` a list that is resolved on use, not
  * visited. `[16+]`, `[15-16]`: only there.
  */
@@ -27,6 +27,7 @@ COLLATEEXPR arg:n collOid location:p
 COMMONTABLEEXPR ctename:s aliascolnames:l ctematerialized ctequery:n search_clause:n cycle_clause:n location:p cterecursive:b cterefcount ctecolnames:l ctecoltypes:L ctecoltypmods:L ctecolcollations:L
 CONST consttype:t consttypmod constcollid constlen constbyval:b constisnull:b location:p constvalue:d
 CONVERTROWTYPEEXPR arg:n resulttype convertformat location:p
+CREATEENUMSTMT[16+] typeName:N vals:l
 CTECYCLECLAUSE cycle_col_list:l cycle_mark_column:s cycle_mark_value:n cycle_mark_default:n cycle_path_column:s location:p cycle_mark_type cycle_mark_typmod cycle_mark_collation cycle_mark_neop:o
 CTESEARCHCLAUSE search_col_list:l search_breadth_first:b search_seq_column:s location:p
 CURRENTOFEXPR cvarno cursor_name:s cursor_param

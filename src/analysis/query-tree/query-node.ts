@@ -1,10 +1,13 @@
-/** A tree as read: nodes with their values in the order of their shape. Strings are not kept: nothing is judged by names. */
+/**
+ * A tree as read: nodes with their values in the order of their shape. Strings are not kept: nothing is judged by names, but for
+ * where a definition puts what it makes, which has no OID yet.
+ */
 
 import type { NodeShape } from "./node-shape.ts";
 import { TreeUnknown } from "./tree-unknown.ts";
 
 /** Null: `<>` or a string. */
-export type TreeValue = number | boolean | string | QueryNode | NodeList | NumberList | Uint8Array | null;
+export type TreeValue = number | boolean | string | QueryNode | NodeList | NumberList | NameParts | Uint8Array | null;
 
 export class QueryNode {
   readonly shape: NodeShape;
@@ -38,8 +41,18 @@ export class NumberList {
   }
 }
 
+/** A name as it was written, in its parts: the last is the object's own. */
+export class NameParts {
+  readonly parts: readonly string[];
+
+  constructor(parts: readonly string[]) {
+    this.parts = parts;
+  }
+}
+
 const NO_ITEMS: readonly (QueryNode | NodeList | null)[] = [];
 const NO_NUMBERS: readonly number[] = [];
+const NO_PARTS: readonly string[] = [];
 
 /** Of a field that this shape need not have, as majors differ: undefined. */
 export function maybeNumber(node: QueryNode, field: string): number | undefined {
@@ -117,6 +130,11 @@ export function anyNode(node: QueryNode, is: (node: QueryNode) => boolean): bool
 export function numbersOf(node: QueryNode, field: string): readonly number[] {
   const value = fieldOf(node, field);
   return value instanceof NumberList ? value.numbers : NO_NUMBERS;
+}
+
+export function namePartsOf(node: QueryNode, field: string): readonly string[] {
+  const value = fieldOf(node, field);
+  return value instanceof NameParts ? value.parts : NO_PARTS;
 }
 
 function fieldOf(node: QueryNode, field: string): TreeValue | undefined {

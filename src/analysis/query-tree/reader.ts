@@ -5,7 +5,7 @@
  */
 
 import { type Field, type NodeShape, type NodeShapes, nameHash, nodeShapes, RANGE_TABLE_ENTRY } from "./node-shape.ts";
-import { NodeList, NumberList, QueryNode, type TreeValue } from "./query-node.ts";
+import { NameParts, NodeList, NumberList, QueryNode, type TreeValue } from "./query-node.ts";
 import type { ServerMajor } from "./tree-facts.ts";
 import { BYTE, equalsAt, hasHardWrap, isDigit, isSeparator, isStructural } from "./tree-text.ts";
 import { TreeUnknown } from "./tree-unknown.ts";
@@ -155,6 +155,8 @@ class TreeReader {
       case "O":
       case "T":
         return this.#isNull() ? null : this.#numberList();
+      case "N":
+        return this.#nameParts();
     }
   }
 
@@ -253,6 +255,31 @@ class TreeReader {
     const isQuoted = this.#text[start] === BYTE.quote && this.#text[this.#at - 1] === BYTE.quote;
     if (!isQuoted || this.#at - start < 2) throw this.#unknown("a quoted name");
     return null;
+  }
+
+  #nameParts(): NameParts {
+    this.#take(BYTE.openList);
+    const parts = [this.#namePart()];
+    while (this.#byte() !== BYTE.closeList) {
+      this.#separator();
+      parts.push(this.#namePart());
+    }
+    this.#at++;
+    return new NameParts(parts);
+  }
+
+  #namePart(): string {
+    const start = this.#at + 1;
+    this.#quoted();
+    const bytes: number[] = [];
+    for (let at = start; at < this.#at - 1; at++) {
+      if (this.#text[at] === BYTE.backslash) at++; // what it escapes belongs to the name
+      const byte = this.#text[at] ?? 0;
+      // The name's own, or a space where the server has broken the line: nobody can tell.
+      if (byte === BYTE.newline) throw this.#unknown("a name on one line");
+      bytes.push(byte);
+    }
+    return new TextDecoder().decode(Uint8Array.from(bytes));
   }
 
   /** `4 [ 1 0 0 0 0 0 0 0 ]`: a count, then bytes, signed where char is. By-value ones print 8 bytes whatever they count. */

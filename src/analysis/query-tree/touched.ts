@@ -14,6 +14,7 @@ import {
   itemsOf,
   maybeNumber,
   NumberList,
+  namePartsOf,
   nodesOf,
   numberOf,
   QueryNode,
@@ -43,6 +44,7 @@ class Visitor {
     sequence: new Set(),
   };
   readonly #defaultSequences = new Set<number>();
+  readonly #createsIn = new Set<string>();
   readonly #levels: Level[] = [];
   #rowSecurity = false;
   #locksRows = false;
@@ -61,6 +63,7 @@ class Visitor {
       types: ascending(this.#oids.type),
       sequences: ascending(this.#oids.sequence),
       defaultSequences: ascending(this.#defaultSequences),
+      createsIn: [...this.#createsIn].sort(),
       rowSecurity: this.#rowSecurity,
       locksRows: this.#locksRows,
     };
@@ -69,16 +72,24 @@ class Visitor {
   query(query: QueryNode, parent: Level | null, through: readonly number[], isView: boolean): void {
     const utility = childOf(query, "utilityStmt");
     const isUtility = numberOf(query, "commandType") === COMMAND.utility;
-    // A rule may notify. All else that is utility is printed as it was parsed, not as it runs.
-    if (isUtility !== (utility !== null) || (utility !== null && utility.name !== "NOTIFYSTMT")) {
-      throw new TreeUnknown("it is the tree of a utility statement");
-    }
+    if (isUtility !== (utility !== null)) throw new TreeUnknown("it is the tree of a utility statement");
+    if (utility !== null) this.#utility(utility);
     const level = openLevel({ query, parent, through, isView, major: this.#major });
     this.#levels.push(level);
     if (isTrue(query, "hasRowSecurity")) this.#rowSecurity = true;
     if (isTrue(query, "hasForUpdate") || itemsOf(query, "rowMarks").length > 0) this.#locksRows = true;
     for (const { permissions, through: by } of level.checked) this.#permissions(permissions, by, level);
     forEachChild(query, (child) => this.#visit(child, level));
+  }
+
+  /** It is printed as it was parsed, not as it runs: only what has one meaning whatever the session is judged. */
+  #utility(utility: QueryNode): void {
+    if (utility.name === "NOTIFYSTMT") return; // a rule may notify
+    const parts = namePartsOf(utility, "typeName");
+    const [schema] = parts;
+    if (utility.name !== "CREATEENUMSTMT") throw new TreeUnknown("it is the tree of a utility statement");
+    if (schema === undefined || parts.length !== 2) throw new TreeUnknown("it makes a type without naming its schema");
+    this.#createsIn.add(schema);
   }
 
   #permissions(permissions: Permissions, through: readonly number[], level: Level): void {

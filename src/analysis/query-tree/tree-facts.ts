@@ -30,6 +30,8 @@ export interface TreeFacts {
   readonly sequences: readonly number[];
   /** Those whose nextval() a column's default calls in INSERT, UPDATE or MERGE; that call is not among `functions`. */
   readonly defaultSequences: readonly number[];
+  /** Schemas that a CREATE TYPE … AS ENUM inside a function or DO block puts something in, by name: what it makes has no OID yet. */
+  readonly createsIn: readonly string[];
   /** Row-level security has added conditions. */
   readonly rowSecurity: boolean;
   /** Rewrite rules have added or replaced queries. */
