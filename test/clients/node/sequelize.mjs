@@ -58,9 +58,10 @@ async function queries(db, Author, Book) {
     ]),
   );
   say("upsert", (await Author.upsert({ ...fixed, name: "author 1" }, { conflictFields: ["name"] }))[0].name);
+  // Not findOrCreate(): it makes a PL/pgSQL function and calls it, which no operator has looked at.
   say(
     "find or create",
-    await Author.findOrCreate({ where: { name: "new" }, defaults: fixed }).then(([row, created]) => [
+    await Author.findCreateFind({ where: { name: "new" }, defaults: fixed }).then(([row, created]) => [
       row.name,
       created,
     ]),
