@@ -88,7 +88,7 @@ export const UNJUDGED: Ruling = {
   shadow: null,
 };
 
-/** Since the last look at the catalog. */
+/** For how long SQL inside a running statement is judged by a catalog that is no more, or has not been looked at. */
 const INSIDE_MS = 15_000;
 /** Trees kept at most. */
 const MAX_TREES = 20_000;
@@ -109,6 +109,8 @@ export class Enforcement {
   /** Sessions whose open transaction may change what names mean to others. */
   readonly #defining = new Set<object>();
   #definedMs = Number.NEGATIVE_INFINITY;
+  /** When each was replaced by a newer one. */
+  readonly #replacedMs = new WeakMap<Catalog, number>();
   #catalog: Catalog;
   #rules: FunctionRules;
   #listings: readonly FunctionListing[];
@@ -242,6 +244,12 @@ export class Enforcement {
     return this.#sights.of({ principal: subject.principal, context }, this.#catalog, this.#options.policies().set);
   }
 
+  /** What was seen by that catalog still serves for what runs already and cannot wait. */
+  servesInside(catalog: Catalog): boolean {
+    const replacedMs = this.#replacedMs.get(catalog);
+    return replacedMs === undefined || this.nowMs - replacedMs <= INSIDE_MS;
+  }
+
   /** Whether a tree shows nothing that is hidden from those who see that: null where it does not. A promise: as sightOf(). */
   prove(tree: Uint8Array, analysed: Analysed, sight: CatalogVisibility): GatewayError | Promise<void> | null {
     const proofs = this.#proofs.get(sight) ?? new WeakMap<Analysed, GatewayError | null>();
@@ -311,6 +319,7 @@ export class Enforcement {
     const { current } = this.#options.catalogs;
     const { listings } = this.#options.policies();
     if (current === this.#catalog && listings === this.#listings) return;
+    if (current !== this.#catalog) this.#replacedMs.set(this.#catalog, this.nowMs);
     this.#catalog = current;
     this.#listings = listings;
     this.#rules = new FunctionRules(current, listings);

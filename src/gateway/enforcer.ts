@@ -3,7 +3,7 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
-import type { CatalogRelation } from "../analysis/catalog.ts";
+import type { Catalog, CatalogRelation } from "../analysis/catalog.ts";
 import { type ParsedStatement, TARGET_KINDS } from "../analysis/parsed-statement.ts";
 import type { RelationReference } from "../analysis/references.ts";
 import { copiedOut } from "../analysis/requests.ts";
@@ -32,6 +32,13 @@ import { OwnView } from "./own-view.ts";
 const SERVERS_OWN = ["pg_catalog"];
 /** Objects, then trees, and both again where the catalog has changed meanwhile. */
 const MAX_ASKED = 8;
+/** What the principal could see of a catalog. */
+interface Seen {
+  readonly catalog: Catalog;
+  readonly stamp: string;
+  readonly sight: CatalogVisibility;
+}
+
 interface Kept {
   readonly ruling: Ruling;
   /** What it was decided by besides the requests. */
@@ -50,7 +57,9 @@ export class Enforcer {
   /** What the server is being asked, and how often it was for one thing. */
   #awaited: Promise<void> | null = null;
   #asked: { readonly cause: object; readonly times: number } | null = null;
-  #seen: { readonly catalog: object; readonly stamp: string; readonly sight: CatalogVisibility } | null = null;
+  #seen: Seen | null = null;
+  /** Before that, of another catalog. */
+  #seenBefore: Seen | null = null;
 
   /** @param resume called when what was waited for besides the server has come. */
   constructor(enforcement: Enforcement, subject: Subject, resume: () => void) {
@@ -138,7 +147,7 @@ export class Enforcer {
     // By what all share: nothing is let go early by anything else, whatever the session has defined since.
     const analysed = this.#enforcement.analyse(evidence.tree, true);
     if (analysed === "stale") return false;
-    const now = this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
+    const now = this.#ruleWith(analysed, evidence, evidence.tree, inTransaction, true);
     return now !== null && now.error === null && now.requests === ruling.requests;
   }
 
@@ -207,21 +216,28 @@ export class Enforcer {
     if (this.#enforcement.callsSetConfig(analysed)) return this.#rule(refusing(settingInside()), inTransaction);
     const ruling = this.#rule(analysed, inTransaction);
     if (servers && ruling.requests === "[]") return ruling;
-    return this.#shown(ruling, analysed, tree, inTransaction) ?? { ...ruling, error: outOfSight() };
+    return this.#shownLate(ruling, analysed, tree, inTransaction) ?? { ...ruling, error: outOfSight() };
   }
 
-  /** @param own the statement's tree. Null: something has to be asked of the server first. */
+  /** @param own the statement's tree. @param late it runs already. Null: something has to be asked of the server first. */
   #ruleWith(
     analysed: Analysed,
     { settings, planned }: Evidence,
     own: Uint8Array | null,
     inTransaction: boolean,
+    late = false,
   ): Ruling | null {
     const judged =
       settings.length === 0
         ? this.#rule(analysed, inTransaction)
         : this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
-    const ruling = own === null ? judged : this.#shown(judged, analysed, own, inTransaction);
+    const shown = (): Ruling | null => {
+      if (own === null) return judged;
+      return late
+        ? this.#shownLate(judged, analysed, own, inTransaction)
+        : this.#shown(judged, analysed, own, inTransaction);
+    };
+    const ruling = shown();
     if (ruling === null) return null;
     const servers = !analysed.callsFunctions && !analysed.firesTriggers;
     return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction, servers)), ruling);
@@ -237,6 +253,23 @@ export class Enforcer {
     const proof = this.#enforcement.prove(tree, analysed, sight);
     if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
     return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
+  }
+
+  /**
+   * As #shown, of what runs already: where the catalog is another by now, and what may be seen of that is still being asked, it is what
+   * could be seen when the statement was judged. Else each change of the catalog would end the sessions that are in a function.
+   */
+  #shownLate(ruling: Ruling, analysed: Analysed, tree: Uint8Array, inTransaction: boolean): Ruling | null {
+    const shown = this.#shown(ruling, analysed, tree, inTransaction);
+    if (shown !== null) return shown;
+    const stamp = this.#enforcement.stamp(inTransaction);
+    for (const seen of [this.#seen, this.#seenBefore]) {
+      if (seen === null || seen.stamp !== stamp || !this.#enforcement.servesInside(seen.catalog)) continue;
+      const proof = seen.sight.visible.everything ? null : this.#enforcement.prove(tree, analysed, seen.sight);
+      if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
+      proof.catch(() => undefined); // whoever asks next is told
+    }
+    return null;
   }
 
   /** The ruling of EXPLAIN, unless the plan would name what is hidden: partitions, and what views read. @param tree of the query. */
@@ -256,6 +289,7 @@ export class Enforcer {
     if (this.#seen?.catalog === catalog && this.#seen.stamp === stamp) return this.#seen.sight;
     const sight = this.#enforcement.sightOf(this.#subject, inTransaction);
     if (sight instanceof Promise) return this.#waits(cause, sight) ? null : outOfSight();
+    if (this.#seen !== null && this.#seen.catalog !== catalog) this.#seenBefore = this.#seen;
     this.#seen = { catalog, stamp, sight };
     return sight;
   }
