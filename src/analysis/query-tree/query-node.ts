@@ -101,19 +101,20 @@ export function nodesOf(node: QueryNode, field: string): readonly QueryNode[] {
   });
 }
 
-/** Calls `visit` for each node right under this one, whatever lists are between. */
-export function forEachChild(node: QueryNode, visit: (child: QueryNode) => void): void {
-  for (const index of node.shape.children) {
+/** Calls `visit` for each node right under this one, whatever lists are between, with the name of the field that it is in. */
+export function forEachChild(node: QueryNode, visit: (child: QueryNode, field: string) => void): void {
+  const { children, fields } = node.shape;
+  for (const index of children) {
     const value = node.values[index];
-    if (value instanceof QueryNode) visit(value);
-    else if (value instanceof NodeList) forEachItem(value, visit);
+    if (value instanceof QueryNode) visit(value, fields[index]?.name ?? "");
+    else if (value instanceof NodeList) forEachItem(value, fields[index]?.name ?? "", visit);
   }
 }
 
-function forEachItem(list: NodeList, visit: (child: QueryNode) => void): void {
+function forEachItem(list: NodeList, field: string, visit: (child: QueryNode, field: string) => void): void {
   for (const item of list.items) {
-    if (item instanceof QueryNode) visit(item);
-    else if (item !== null) forEachItem(item, visit);
+    if (item instanceof QueryNode) visit(item, field);
+    else if (item !== null) forEachItem(item, field, visit);
   }
 }
 

@@ -1,0 +1,38 @@
+/** Which nodes refer to columns by VAR alone, so that what is below them is all there is to see. Judges nothing. */
+
+/**
+ * Some refer to a range table entry or an output column by its number: JOINEXPR, RANGETBLREF, ROWMARKCLAUSE, CURRENTOFEXPR and
+ * SORTGROUPCLAUSE. They show no column that stands nowhere else: a sorted one has its mark in the select list.
+ */
+export const KNOWN_NODES: ReadonlySet<string> = new Set(
+  `AGGREF ALIAS ARRAYCOERCEEXPR ARRAYEXPR BOOLEANTEST BOOLEXPR CASEEXPR CASETESTEXPR CASEWHEN COALESCEEXPR COERCETODOMAIN
+  COERCEVIAIO COLLATEEXPR COMMONTABLEEXPR CONST CONVERTROWTYPEEXPR CREATEENUMSTMT CTECYCLECLAUSE CTESEARCHCLAUSE CURRENTOFEXPR
+  DISTINCTEXPR FIELDSELECT FIELDSTORE FROMEXPR FUNCEXPR GROUPINGFUNC GROUPINGSET INFERENCEELEM JOINEXPR JSONBEHAVIOR
+  JSONCONSTRUCTOREXPR JSONEXPR JSONFORMAT JSONISPREDICATE JSONRETURNING JSONTABLEPATH JSONTABLEPATHSCAN JSONTABLESIBLINGJOIN
+  JSONVALUEEXPR MERGEACTION MERGESUPPORTFUNC MINMAXEXPR NAMEDARGEXPR NEXTVALUEEXPR NOTIFYSTMT NULLIFEXPR NULLTEST OPEXPR PARAM
+  RANGETBLFUNCTION RANGETBLREF RELABELTYPE RETURNINGEXPR ROWCOMPAREEXPR ROWEXPR ROWMARKCLAUSE RTEPERMISSIONINFO
+  SCALARARRAYOPEXPR SETOPERATIONSTMT SORTGROUPCLAUSE SQLVALUEFUNCTION SUBLINK SUBSCRIPTINGREF TABLEFUNC TABLESAMPLECLAUSE
+  TARGETENTRY VAR WINDOWCLAUSE WINDOWFUNC WITHCHECKOPTION XMLEXPR`.split(/\s+/),
+);
+
+/** What the fields of QUERY are called in SQL. */
+export const CLAUSES: ReadonlyMap<string, string> = new Map([
+  ["cteList", "WITH"],
+  ["rtable", "FROM"],
+  ["jointree", "WHERE or the condition of a join"],
+  ["targetList", "the select list, VALUES or SET"],
+  ["returningList", "RETURNING"],
+  ["onConflict", "ON CONFLICT"],
+  ["mergeActionList", "an action of MERGE"],
+  ["mergeJoinCondition", "the condition of MERGE"],
+  ["groupClause", "GROUP BY"],
+  ["groupingSets", "GROUP BY"],
+  ["havingQual", "HAVING"],
+  ["windowClause", "a window"],
+  ["distinctClause", "DISTINCT"],
+  ["sortClause", "ORDER BY"],
+  ["limitOffset", "OFFSET"],
+  ["limitCount", "LIMIT"],
+  ["setOperations", "a set operation"],
+  ["withCheckOptions", "WITH CHECK OPTION"],
+]);
