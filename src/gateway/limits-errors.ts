@@ -4,18 +4,35 @@ import { GatewayError } from "../base/errors.ts";
 import { formatSize } from "../config/duration.ts";
 import type { StatementRun } from "../statement/statement.ts";
 import type { Limit, PrincipalLimits } from "./limits-principal.ts";
+import { notice } from "./refuse.ts";
 
 const NARROW = "Ask for less: a condition, an aggregate, or LIMIT.";
 
 /** Of a run that a limit has stopped. @param limits of its principal; a limit on rows that is not theirs is policy's. */
-export function stopped({ over, maxRows }: StatementRun, limits: PrincipalLimits): GatewayError {
+export function stopped({ over, maxRows }: Stopped, limits: PrincipalLimits): GatewayError {
   if (over === "seconds") return overTime(limits.statementSeconds);
-  if (over === "bytes") {
-    const most = formatSize(limits.bytes?.most ?? 0);
-    return overLimit(`the statement was stopped: its rows are more than ${most}`, limits.bytes, NARROW);
-  }
+  if (over === "bytes") return overBytes(limits.bytes);
   const rows = limits.rows !== null && limits.rows.most <= maxRows ? limits.rows : null;
   return overLimit(`the statement was stopped after ${counted(maxRows, "row")}`, rows, NARROW);
+}
+
+/** What a limit has stopped: a run, or what the server did before one could run. */
+export type Stopped = Pick<StatementRun, "over" | "maxRows">;
+
+/** Rows, or what was told beside them. */
+export function overBytes(limit: Limit | null): GatewayError {
+  const most = formatSize(limit?.most ?? 0);
+  return overLimit(`the statement was stopped: what it answers is more than ${most}`, limit, NARROW);
+}
+
+/** In place of the first notice, setting or notification that is held back. @param what of them. */
+export function withheld(what: "asides" | "notifications", limit: Limit | null): Uint8Array {
+  const most = formatSize(limit?.most ?? 0);
+  const text =
+    what === "asides"
+      ? `what the statement tells beside rows is more than ${most}: the rest of it is withheld`
+      : `the notifications of a minute are more than ${most}: what comes beyond that is withheld`;
+  return notice("WARNING", "01000", text, `The limit is ${limit?.key ?? ""} of the gateway.`);
 }
 
 /** @param limit null: none in the configuration says so, a policy does. */
@@ -25,7 +42,7 @@ function overLimit(message: string, limit: Limit | null, hint: string): GatewayE
   return new GatewayError("STATEMENT_OVER_LIMIT", message, { detail, hint });
 }
 
-export function overTime(limit: Limit | null): GatewayError {
+function overTime(limit: Limit | null): GatewayError {
   const message = `the statement was stopped by the gateway after ${counted(limit?.most ?? 0, "second")}`;
   return overLimit(message, limit, "Split it, or have it do less at a time.");
 }

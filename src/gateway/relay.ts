@@ -17,7 +17,8 @@ import { BACKEND } from "../wire/message-types.ts";
 import { encodeCommandComplete, parseCommandTag } from "../wire/results.ts";
 import { decodeParameterStatus } from "../wire/session-messages.ts";
 import { commitment, commitmentStream } from "./journal.ts";
-import { overTime, stopped } from "./limits-errors.ts";
+import { overBytes, stopped, withheld } from "./limits-errors.ts";
+import { isMeasured } from "./limits-statement.ts";
 import { errorResponse } from "./refuse.ts";
 import { clientLevel, SHOWN } from "./rewrite-setting.ts";
 import { ShownTrees } from "./shown-trees.ts";
@@ -210,8 +211,8 @@ export class Relay implements FrameVisitor {
     const run = this.#link.expectations.peek()?.run;
     if (run === null || run === undefined) throw broken("a row that nobody asked for");
     const { delivered } = run;
-    if (delivered.rows >= run.maxRows || delivered.bytes + bytes > run.maxBytes) {
-      this.#surpass(run);
+    if (delivered.rows >= run.maxRows || delivered.bytes + delivered.asideBytes + bytes > run.maxBytes) {
+      this.#surpass(run, delivered.rows >= run.maxRows ? "rows" : "bytes");
       return false;
     }
     delivered.rows++;
@@ -219,12 +220,29 @@ export class Relay implements FrameVisitor {
     return true;
   }
 
-  #surpass(run: StatementRun): void {
-    const { delivered } = run;
+  #surpass(run: StatementRun, over: "rows" | "bytes"): void {
     if (run.over !== null) return;
-    run.over = delivered.rows >= run.maxRows ? "rows" : "bytes";
-    run.maxRows = delivered.rows; // a shorter row behind one that was too long is none of the answer
+    run.over = over;
+    run.maxRows = run.delivered.rows; // a shorter row behind one that was too long is none of the answer
+    this.#link.stopping = run;
     this.#events.overLimit();
+  }
+
+  /** What is told beside rows. It is of the statement that runs, or is about to; behind all of the batch, of the last. */
+  #aside(bytes: number): Verdict {
+    const { asides, expectations, parts } = this.#link;
+    const run = expectations.peek()?.kind === "sync" ? null : expectations.oldestRun();
+    const verdict = asides.take(run, bytes);
+    if (verdict === "pass") return "pass";
+    if (run !== null) this.#surpass(run, "bytes");
+    return verdict === "told" ? "drop" : withheld("asides", parts.statementLimits.limits.bytes);
+  }
+
+  #notified(bytes: number): Verdict {
+    const { asides, parts } = this.#link;
+    const verdict = asides.notification(bytes);
+    if (verdict === "pass") return "pass";
+    return verdict === "told" ? "drop" : withheld("notifications", parts.statementLimits.limits.bytes);
   }
 
   /** Feeds the rows that this chunk has so far to the running statement's commitment. */
@@ -283,7 +301,7 @@ export class Relay implements FrameVisitor {
       case BACKEND.NoticeResponse:
         return this.#noticed(at, end);
       case BACKEND.NotificationResponse:
-        return "pass";
+        return this.#notified(end - at);
       case BACKEND.CopyDone:
         // What was cut off does not end well.
         return isOver(this.#link.expectations.peek()?.run) ? "drop" : "pass";
@@ -329,7 +347,7 @@ export class Relay implements FrameVisitor {
     this.#takeTree(expectation);
     const { run, capture } = expectation;
     if (capture !== null) capture.complete = true;
-    if (run !== null) end(run);
+    if (run !== null) this.#ended(run);
     if (run === null) return expectation.hidden ? "drop" : "pass";
     if (run === this.#link.copyRun) {
       // It ended without asking for data: nothing waits for an answer to it any more.
@@ -351,6 +369,11 @@ export class Relay implements FrameVisitor {
     return shown ? encoded((writer) => encodeCommandComplete(writer, SHOWN.told)) : "pass";
   }
 
+  #ended(run: StatementRun): void {
+    end(run);
+    this.#link.asides.ended(run);
+  }
+
   #took(run: StatementRun): number {
     const link = this.#link;
     link.endedMs = link.parts.clock.monotonicMs();
@@ -362,6 +385,8 @@ export class Relay implements FrameVisitor {
     if (run.over === null) return null;
     // Rows were held back, which must be said. What has merely taken too long may have committed by now.
     if (run.over === "seconds" && this.#link.mayHaveCommitted) return null;
+    // None of its rows, and of what was told beside them the client knows: nothing had to wait for it, so it may have committed too.
+    if (run.over === "bytes" && !isMeasured(run)) return null;
     return stopped(run, this.#link.parts.statementLimits.limits);
   }
 
@@ -426,7 +451,7 @@ export class Relay implements FrameVisitor {
     if (!isStatus(status)) throw broken("ReadyForQuery with an unknown status");
     link.status = status;
     link.answeredBatch = expectation.batch;
-    link.overTime = null;
+    link.stopping = null;
     if (link.aborting && status === "T") {
       this.#events.abort(true);
       return "drop"; // that of the batch which aborts it is the client's
@@ -455,13 +480,13 @@ export class Relay implements FrameVisitor {
         hint: "Connect again, and leave the setting alone.",
       });
     }
-    return "pass";
+    return this.#aside(end - at);
   }
 
   #noticed(at: number, end: number): Verdict {
     const { pass, problem } = this.#trees.noticed(this.#runBytes, at + 5, end);
     if (problem !== null) this.#withhold(problem);
-    return pass ? "pass" : "drop";
+    return pass ? this.#aside(end - at) : "drop";
   }
 
   #takeTree(expectation: Expectation): void {
@@ -491,23 +516,33 @@ export class Relay implements FrameVisitor {
     link.fate.failed();
     link.enforcer?.own.failed();
     this.#trees.dismiss();
-    if (failed.kind === "sync") return "pass"; // a deferred constraint, at the commit of an implicit transaction
+    const tooLong = failed.error === null && !link.asides.error(failed.run, end - at);
+    // A deferred constraint or trigger, at the commit of an implicit transaction.
+    if (failed.kind === "sync") return this.#limited(this.#limitOf(failed, report, tooLong)) ?? "pass";
     const skipped = link.expectations.skipToSync();
     if (link.expectations.length === 0) link.skipping = true;
-    const limit = this.#limitOf(failed, report);
+    const limit = this.#limitOf(failed, report, tooLong);
     this.#failRuns(failed, skipped, limit?.sqlstate ?? (SQLSTATE.test(report.code) ? report.code : "XX000"));
     link.undo(skipped.map((expectation) => expectation.changes));
     for (const { capture } of skipped) if (capture !== null) capture.sqlstate ??= report.code;
     if (failed.capture?.alone === true) return "drop";
-    return limit === null ? this.#errorToClient(failed, report) : errorResponse(limit);
+    return this.#limited(limit) ?? this.#errorToClient(failed, report);
   }
 
-  /** The error is a limit's. A cancel for a statement's time may hit what stands behind it in its batch, when that has just ended. */
-  #limitOf({ run }: Expectation, { code }: Report): GatewayError | null {
-    const { overTime: late, parts } = this.#link;
+  #limited(limit: GatewayError | null): Verdict | null {
+    return limit === null ? null : errorResponse(limit);
+  }
+
+  /**
+   * The error is a limit's. A cancel may hit what stands behind what it is meant for, when that has just ended.
+   * @param tooLong its own text is beyond the limit.
+   */
+  #limitOf({ run }: Expectation, { code }: Report, tooLong: boolean): GatewayError | null {
+    const { stopping, parts } = this.#link;
     const { limits } = parts.statementLimits;
     if (run !== null && isOver(run)) return stopped(run, limits);
-    return late !== null && code === QUERY_CANCELED ? overTime(limits.statementSeconds) : null;
+    if (stopping !== null && code === QUERY_CANCELED) return stopped(stopping, limits);
+    return tooLong ? overBytes(limits.bytes) : null;
   }
 
   /** The error is the outcome of the first run it hit; the runs behind it were skipped and never started. */
@@ -520,7 +555,7 @@ export class Relay implements FrameVisitor {
     this.#link.lastError = hit === null ? sqlstate : "";
     for (const { run } of skipped) {
       if (run === null) continue;
-      end(run);
+      this.#ended(run);
       if (run === this.#link.copyRun) {
         this.#link.copy = "none";
         this.#link.copyRun = null;

@@ -8,9 +8,11 @@ import type { GatewayError } from "../base/errors.ts";
 import { Expectation } from "../statement/expectations.ts";
 import { Frontend } from "./frontend.ts";
 import { Gate } from "./gate.ts";
-import { POISON, SYNC, TERMINATE } from "./messages.ts";
+import type { Stopped } from "./limits-errors.ts";
+import { FLUSH, POISON, SYNC, TERMINATE } from "./messages.ts";
 import { errorResponse, notice } from "./refuse.ts";
 import { Relay } from "./relay.ts";
+import { UnderWay } from "./under-way.ts";
 import { type SessionParts, WireLink } from "./wire-link.ts";
 
 /**
@@ -31,6 +33,8 @@ export interface SessionOptions extends SessionParts {
   readonly unrecorded: (error: unknown) => void;
 }
 
+/** What has no run that could say so. */
+const OVER_TIME: Stopped = { over: "seconds", maxRows: 0 };
 /** A cancel that has had no effect by then is sent again. */
 const CANCEL_AGAIN_MS = 5_000;
 /** How long a session that is ending waits for the outcome of what still runs. */
@@ -43,6 +47,7 @@ export class Session {
   readonly #relay: Relay;
   readonly #frontend: Frontend;
   readonly #gate: Gate;
+  readonly #underWay: UnderWay;
   #state: SessionState = { phase: "open" };
   #wantsClient = true;
   #cancelAgainMs = 0;
@@ -56,6 +61,7 @@ export class Session {
     this.options = options;
     this.id = options.journal.facts.id;
     this.#link = new WireLink(options, () => this.#frontend.resume());
+    this.#underWay = new UnderWay(this.#link);
     const { client, upstream, log, clock, metrics } = options;
     this.#gate = new Gate(log, upstream, clock, metrics.stages.record, {
       failed: (error) => this.end(error),
@@ -89,9 +95,9 @@ export class Session {
     return this.#link.lastActivityMs;
   }
 
-  /** Asks the upstream to cancel the running statement; nothing happens where none runs. */
+  /** Asks the upstream to cancel what it works on; nothing happens where it owes no answer. */
   async cancel(): Promise<void> {
-    if (this.#link.running > 0) await this.options.cancel();
+    if (this.#link.expectations.length > 0) await this.options.cancel();
   }
 
   /** Tells the client why, then ends. The running statement is cancelled. */
@@ -121,17 +127,25 @@ export class Session {
     this.options.client.write(notice("WARNING", "01000", text, "Connect again with a new token."));
   }
 
-  /** Stops the statement that has run for longer than its principal's may. */
+  /** Stops what the server has worked on for longer than its principal's statements may: a run, planning, the end of a transaction. */
   limitTime(nowMs: number): void {
     const limit = this.options.statementLimits.limits.statementSeconds;
     const link = this.#link;
-    if (limit === null || link.running === 0 || link.cancelling || this.#state.phase !== "open") return;
-    const run = link.expectations.oldestRun();
-    // What was sent behind another statement began when that had ended.
-    if (run === null || nowMs - Math.max(run.startedMs, link.endedMs) < limit.most * 1000) return;
-    if (run.over !== null && nowMs < this.#cancelAgainMs) return;
-    run.over ??= "seconds";
-    if (run.over === "seconds") link.overTime = run;
+    if (limit === null || link.cancelling || this.#state.phase !== "open") return;
+    const work = this.#underWay.look(nowMs);
+    if (work === null || nowMs - work.sinceMs < limit.most * 1000) return;
+    if (this.#underWay.needsFlush()) {
+      this.#underWay.flushed(nowMs);
+      this.#gate.add(FLUSH);
+      this.#gate.release();
+    }
+    const { run } = work;
+    if (this.#underWay.mayBeIdle(nowMs)) return;
+    const again = run === null ? link.stopping !== null : run.over !== null;
+    if (again && nowMs < this.#cancelAgainMs) return;
+    if (run !== null) run.over ??= "seconds";
+    if (run === null) link.stopping ??= OVER_TIME;
+    else link.stopping = run;
     this.#cancelAgainMs = nowMs + CANCEL_AGAIN_MS;
     void this.#stopStatement();
   }
@@ -216,7 +230,10 @@ export class Session {
     if (this.#link.running > 0) {
       void this.options.cancel();
       this.#deadline = setTimeout(() => this.#hangUp(), OUTCOME_WAIT_MS);
-    } else this.#hangUp();
+      return;
+    }
+    void this.cancel(); // it may be planning
+    this.#hangUp();
   }
 
   /** A client that said goodbye may have left a long statement behind: a frozen principal's must not go on. */

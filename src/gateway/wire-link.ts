@@ -7,9 +7,11 @@ import { EXPECT, Expectation, Expectations } from "../statement/expectations.ts"
 import { type NameChange, Namespace } from "../statement/namespace.ts";
 import type { StatementRun } from "../statement/statement.ts";
 import { TransactionFate } from "../statement/transaction.ts";
+import { Asides } from "./asides.ts";
 import type { Enforcement, Subject } from "./enforcement.ts";
 import { Enforcer } from "./enforcer.ts";
 import type { SessionJournal } from "./journal.ts";
+import type { Stopped } from "./limits-errors.ts";
 import { isMeasured, type StatementLimits } from "./limits-statement.ts";
 import type { StatementMetrics } from "./statement-metrics.ts";
 import type { StatementReader } from "./statement-reader.ts";
@@ -67,8 +69,9 @@ export class WireLink {
   cancelling = false;
   /** The transaction of a statement that was too much has yet to be aborted. */
   aborting = false;
-  /** The run that was stopped for its time, until its batch has been answered. */
-  overTime: StatementRun | null = null;
+  /** What a limit stops, until its batch has been answered: the cancel may hit what stands behind it there. */
+  stopping: Stopped | null = null;
+  readonly asides: Asides;
   /** When the last run ended, by Clock.monotonicMs. */
   endedMs = 0;
   /** Newest batch with a run that may change data. */
@@ -101,6 +104,7 @@ export class WireLink {
     const { enforcement } = parts;
     this.enforcer = enforcement === null ? null : new Enforcer(enforcement.shared, enforcement.subject, resume);
     this.fate = new TransactionFate(parts.serverMajor);
+    this.asides = new Asides(parts.statementLimits.limits.bytes, parts.clock);
     this.lastActivityMs = parts.clock.monotonicMs();
   }
 
@@ -123,6 +127,8 @@ export class WireLink {
   /** Nothing of the batch at hand may be sent now: a limit may still stop what another one runs, or does so. */
   get holdsBatch(): boolean {
     if (this.cancelling || this.aborting) return true;
+    // The time of each message is limited, up to the end of what the Sync does.
+    if (this.parts.statementLimits.limits.statementSeconds !== null && this.answeredBatch < this.batch - 1) return true;
     return this.#stoppable !== null && !this.#stoppable.ended && this.#stoppableBatch !== this.batch;
   }
 

@@ -86,6 +86,8 @@ export class Expectations {
   #slots: (Expectation | null)[] = new Array<Expectation | null>(INITIAL_SLOTS).fill(null);
   #head = 0;
   #length = 0;
+  /** How many have been taken out. */
+  answered = 0;
 
   get length(): number {
     return this.#length;
@@ -117,6 +119,7 @@ export class Expectations {
     this.#slots[this.#head] = null;
     this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#length--;
+    this.answered++;
     if (first !== null && first.evidence !== null) first.evidence.outstanding--;
     return first;
   }

@@ -133,7 +133,9 @@ export class Delivered {
   rows = 0;
   /** Bytes of them, headers included. */
   bytes = 0;
-  /** Of them, those of runs that have ended. */
+  /** Bytes beside rows: notices and the like. */
+  asideBytes = 0;
+  /** Of the rows and their bytes, those of runs that have ended. */
   toldRows = 0;
   toldBytes = 0;
 }
