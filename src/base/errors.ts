@@ -30,6 +30,8 @@ export const ERRORS = {
   SYNTAX_ERROR: { sqlstate: "42601", severity: "ERROR" },
   /** Bytes that are not UTF-8, or a NUL inside text. */
   TEXT_MALFORMED: { sqlstate: "22021", severity: "ERROR" },
+  /** A prepared statement whose text was made for what could be seen then; the code and the message are the server's own for such a one. */
+  PLAN_CHANGED: { sqlstate: "0A000", severity: "ERROR" },
   STATEMENT_UNKNOWN: { sqlstate: "26000", severity: "ERROR" },
   PORTAL_UNKNOWN: { sqlstate: "34000", severity: "ERROR" },
   STATEMENT_EXISTS: { sqlstate: "42P05", severity: "ERROR" },

@@ -42,8 +42,11 @@ export function applyEffects(
 }
 
 /** Where the evidence of the query inside will be: PREPARE shows it when it runs, for the rest it is asked before. */
-export function innerFor({ parsed }: PreparedStatement): Evidence | null {
-  return parsed?.inner === undefined ? null : new Evidence();
+export function innerFor(link: WireLink, { parsed }: PreparedStatement): Evidence | null {
+  if (parsed?.inner === undefined) return null;
+  const evidence = new Evidence();
+  evidence.sight = link.enforcer?.sightFor(parsed) ?? null;
+  return evidence;
 }
 
 /** What PREPARE or DECLARE gave a name to, as a statement of its own: whoever runs the name prepares and declares nothing. */

@@ -86,7 +86,14 @@ export class Enforcer {
     const evidence = new Evidence(names.filter((name) => !isFreeSetting(name)));
     this.own.asked(evidence);
     evidence.instead = this.insteadOf(statement);
+    evidence.sight = this.sightFor(statement);
     return evidence;
+  }
+
+  /** What the text that goes upstream of a statement was made for, right after splice(); null: it has no relations to look for. */
+  sightFor({ references }: ParsedStatement): object | null {
+    if (references === undefined || references.relations.length === 0) return null;
+    return this.#seen?.sight ?? null;
   }
 
   /**
@@ -222,7 +229,7 @@ export class Enforcer {
   /** @param own the statement's tree. @param late it runs already. Null: something has to be asked of the server first. */
   #ruleWith(
     analysed: Analysed,
-    { settings, planned }: Evidence,
+    { settings, planned, sight }: Evidence,
     own: Uint8Array | null,
     inTransaction: boolean,
     late = false,
@@ -237,8 +244,11 @@ export class Enforcer {
         ? this.#shownLate(judged, analysed, own, inTransaction)
         : this.#shown(judged, analysed, own, inTransaction);
     };
-    const ruling = shown();
-    if (ruling === null) return null;
+    const seen = shown();
+    if (seen === null) return null;
+    // It is of a text that was made for what could be seen before: the client is to prepare it again.
+    const old = sight !== null && sight !== this.#seen?.sight && judged.error === null && seen.error !== null;
+    const ruling = old ? { ...seen, error: planChanged() } : seen;
     const servers = !analysed.callsFunctions && !analysed.firesTriggers;
     return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction, servers)), ruling);
   }
@@ -431,6 +441,15 @@ function planNames(): GatewayError {
   return new GatewayError("STATEMENT_DENIED", "the plan would name what policy hides", {
     detail: "A plan names the partitions of a table and the tables behind a view.",
     hint: "EXPLAIN a query of tables that you may see, by its text.",
+  });
+}
+
+/** As the server says it of a plan that holds no more: drivers know it, and prepare the statement again. */
+function planChanged(): GatewayError {
+  return new GatewayError("PLAN_CHANGED", "cached plan must not change result type", {
+    detail:
+      "What you may see of the database has changed since the statement was prepared: by a definition or a policy.",
+    hint: "Prepare it again.",
   });
 }
 

@@ -366,7 +366,7 @@ export class MessageHandler {
     });
     this.#inquiry.letGo(run, ruling);
     if (link.tellsApart) this.#out.push(FLUSH);
-    const shown = statement.parsed.prepared?.kind === "prepare" ? innerFor(statement) : null;
+    const shown = statement.parsed.prepared?.kind === "prepare" ? innerFor(link, statement) : null;
     const inner = shown ?? portal.inner;
     const changes = applyEffects(link, statement, inner);
     link.expectations.push(new Expectation("execute", false, run, changes, null, 0, null, shown));

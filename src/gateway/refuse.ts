@@ -36,5 +36,7 @@ function errorReport(error: GatewayError): Report {
     detail: error.detail === undefined ? undefined : sendable(error.detail),
     hint: error.hint === undefined ? undefined : sendable(error.hint),
     position: error.position?.toString(),
+    // pgjdbc looks for it before it prepares a statement again.
+    routine: error.code === "PLAN_CHANGED" ? "RevalidateCachedQuery" : undefined,
   };
 }

@@ -146,7 +146,7 @@ export class SimpleQuery {
     const cursor = statement.parsed?.cursor;
     const binary = cursor?.kind === "fetch" && link.names.portal(cursor.name ?? "")?.binary === true;
     const behind = behindName(link, statement);
-    const inner = innerFor(statement);
+    const inner = innerFor(link, statement);
     const changes = applyEffects(link, statement, inner); // the next is judged as if this had run
     return { statement, text, durable, binary, behind, changes, inner };
   }

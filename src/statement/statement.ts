@@ -18,6 +18,8 @@ export class Evidence {
   broken = false;
   /** Names what is hidden from the principal: what the client reads in place of the server's errors, which tell of its columns. */
   instead: GatewayError | null = null;
+  /** What the principal could see when the text went upstream, which was put into it; null: nothing was looked for. The gateway's. */
+  sight: object | null = null;
   /** Settings that set_config() in the statement changes and that policy is asked for; lower case. */
   readonly settings: readonly string[];
   /** By what a run was let go before this had come; what comes has to agree with it. The gateway's: see its enforcement. */
