@@ -51,6 +51,9 @@ const LABELS: Readonly<Record<string, Mask>> = {
   "made.ssn": last4,
   "made.short": last4,
   "shaded.shade": last4,
+  "over_shaded.shade": last4,
+  "carrying.ssn": last4,
+  "carrying.birth": year,
 };
 
 export const INVARIANT_SCHEMA = `
@@ -99,6 +102,7 @@ CREATE VIEW checked_by AS SELECT id, name, ssn FROM customers WHERE ssn <> '' WI
 CREATE VIEW guarding AS SELECT id, ssn FROM guarded;
 CREATE VIEW guard_barred WITH (security_barrier) AS SELECT id, owner, ssn FROM guarded WHERE ssn <> '';
 CREATE VIEW shaded AS SELECT id, note || 'x' AS shade FROM orders;
+CREATE VIEW over_shaded AS SELECT id, shade FROM shaded WHERE id > 0;
 CREATE VIEW triggered AS SELECT o.id, o.note, c.ssn FROM orders o JOIN customers c ON c.id = o.customer;
 CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER instead INSTEAD OF INSERT OR UPDATE OR DELETE ON triggered FOR EACH ROW EXECUTE FUNCTION tf();

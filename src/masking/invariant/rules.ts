@@ -19,11 +19,15 @@ export type Site =
   | "sorted or grouped"
   /** What INSERT, UPDATE or MERGE writes. */
   | "written"
-  | "expression";
+  | "expression"
+  /** Of a view, in UPDATE, DELETE, INSERT or MERGE of it: the view's expressions stand in its place, and are not known as it. */
+  | "view that is written";
 
 export interface Use {
   readonly site: Site;
   readonly source: Source;
+  /** Not the column alone is meant, but a row that it is part of. */
+  readonly wholeRow: boolean;
   /** Of an expression: how the mask of the column fits what is around it. */
   readonly mask:
     | "is around it"
@@ -47,7 +51,7 @@ export interface Rule {
 }
 
 function isAt(site: Site): Rule["forbids"] {
-  return (found) => "site" in found && found.site === site && found.source.column !== 0;
+  return (found) => "site" in found && found.site === site && !found.wholeRow;
 }
 
 function isMasked(mask: Use["mask"]): Rule["forbids"] {
@@ -55,13 +59,14 @@ function isMasked(mask: Use["mask"]): Rule["forbids"] {
 }
 
 export const RULES: readonly Rule[] = [
-  { name: "no whole row", forbids: (found) => "source" in found && found.source.column === 0 },
+  { name: "no whole row", forbids: (found) => "site" in found && found.wholeRow },
   { name: "not shown", forbids: isAt("shown") },
   { name: "not returned", forbids: isAt("returned") },
   { name: "not the value of a sub-select", forbids: isAt("sub-select value") },
   { name: "not in a set operation", forbids: isAt("branch of a set operation") },
   { name: "not sorted or grouped by", forbids: isAt("sorted or grouped") },
   { name: "not written", forbids: isAt("written") },
+  { name: "not read through a view that is written", forbids: isAt("view that is written") },
   { name: "only inside its mask", forbids: isMasked("is not around it") },
   { name: "a mask over one column", forbids: isMasked("is around several columns") },
   { name: "no trace of a constant's column", forbids: isMasked("is a constant") },

@@ -51,6 +51,13 @@ export class Sources {
     return level;
   }
 
+  /** @param column 0: the whole row; negative ones are the server's. */
+  ofRelation(relation: number, column: number): readonly Source[] {
+    const isLabelled =
+      column === 0 ? this.#labelled.isLabelled(relation) : this.#labelled.formOf(relation, column) !== undefined;
+    return isLabelled ? [{ relation, column }] : [];
+  }
+
   /** @throws {TreeUnknown} where it points to nothing, or into something that is not known. */
   of(variable: QueryNode, from: Level): readonly Source[] {
     const { entry, level } = entryOf(variable, from);
@@ -59,7 +66,7 @@ export class Sources {
     this.#known.set(entry, known);
     const before = known.get(column);
     if (before !== undefined) return before;
-    const found = new Search(this.#labelled, this).run(entry, level, column);
+    const found = new Search(this).run(entry, level, column);
     known.set(column, found);
     return found;
   }
@@ -67,13 +74,11 @@ export class Sources {
 
 /** One search for one column. What was seen is not gone into again: a recursive CTE names itself. */
 class Search {
-  readonly #labelled: LabelledColumns;
   readonly #sources: Sources;
   readonly #found = new Map<string, Source>();
   readonly #seen = new Map<QueryNode, Set<string>>();
 
-  constructor(labelled: LabelledColumns, sources: Sources) {
-    this.#labelled = labelled;
+  constructor(sources: Sources) {
     this.#sources = sources;
   }
 
@@ -125,10 +130,7 @@ class Search {
   }
 
   #relation(relation: number, column: number): void {
-    if (relation === 0) return;
-    const isIt =
-      column === 0 ? this.#labelled.isLabelled(relation) : this.#labelled.formOf(relation, column) !== undefined;
-    if (isIt) this.#found.set(`${relation} ${column}`, { relation, column });
+    for (const source of this.#sources.ofRelation(relation, column)) this.#found.set(`${relation} ${column}`, source);
   }
 
   #outputs(level: Level, column: number): void {

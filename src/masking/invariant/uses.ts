@@ -20,6 +20,7 @@ import type { LabelledColumns } from "./labelled-columns.ts";
 import { columnsInHoles, isSameColumn } from "./mask-template.ts";
 import type { Site, Unknown, Use } from "./rules.ts";
 import { branchesOf, type Level, type Source, Sources } from "./sources.ts";
+import { writtenView } from "./written-view.ts";
 
 /** @param queries of one tree, as read. */
 export function usesIn(queries: readonly QueryNode[], labelled: LabelledColumns): readonly (Use | Unknown)[] {
@@ -60,6 +61,7 @@ class Walk {
     const [outerPath, outerWhere] = [this.#path.splice(0), this.#where];
     const operations = childOf(query, "setOperations");
     const branches = operations === null ? [] : branchesOf(operations).map((index) => level.entries[index - 1]);
+    this.#writtenView(level);
     forEachChild(query, (child, field) => {
       this.#where = CLAUSES.get(field) ?? field;
       if (field === "targetList") this.#target(child, level, outcome);
@@ -72,6 +74,25 @@ class Walk {
     });
     this.#path.push(...outerPath);
     this.#where = outerWhere;
+  }
+
+  /**
+   * PostgreSQL puts the view's table in its place, and the view's expressions for its columns. What is labelled as the view's own is
+   * then found only where permission to read it is asked for. (Through views under it, its labels are those of its columns too.)
+   */
+  #writtenView({ query, entries }: Level): void {
+    const view = writtenView(query, entries);
+    for (const column of view?.read ?? []) {
+      for (const source of this.#sources.ofRelation(view?.relation ?? 0, column)) {
+        const use = {
+          source,
+          wholeRow: column === 0,
+          mask: "is not around it",
+          where: "a view that is written",
+        } as const;
+        this.found.push({ site: "view that is written", ...use });
+      }
+    }
   }
 
   /** A rule may notify, and an enum type may be made: neither reads a column. */
@@ -102,6 +123,7 @@ class Walk {
     if (kind === ENTRY.join) this.#joined(entry, level);
     forEachChild(entry, (child, field) => {
       if (field === "subquery") this.query(child, level, isBranch ? "branch of a set operation" : "carried");
+      else if (field === "groupexprs" && child.name === "VAR") this.#use(child, level, "sorted or grouped");
       else if (field !== "securityQuals" || !isOwners(entry, level)) this.#visit(child, level);
     });
   }
@@ -139,8 +161,9 @@ class Walk {
   }
 
   #use(variable: QueryNode, level: Level, site: Site): void {
+    const wholeRow = numberOf(variable, "varattno") === 0;
     for (const source of this.#sources.of(variable, level)) {
-      this.found.push({ site, source, mask: this.#maskOf(variable, source), where: this.#where });
+      this.found.push({ site, source, wholeRow, mask: this.#maskOf(variable, source), where: this.#where });
     }
   }
 
