@@ -52,6 +52,7 @@ const LABELS: Readonly<Record<string, Mask>> = {
   "made.short": last4,
   "shaded.shade": last4,
   "over_shaded.shade": last4,
+  "ruled_view.shade": last4,
   "carrying.ssn": last4,
   "carrying.birth": year,
 };
@@ -103,6 +104,8 @@ CREATE VIEW guarding AS SELECT id, ssn FROM guarded;
 CREATE VIEW guard_barred WITH (security_barrier) AS SELECT id, owner, ssn FROM guarded WHERE ssn <> '';
 CREATE VIEW shaded AS SELECT id, note || 'x' AS shade FROM orders;
 CREATE VIEW over_shaded AS SELECT id, shade FROM shaded WHERE id > 0;
+CREATE VIEW ruled_view AS SELECT id, note || 'x' AS shade FROM orders;
+CREATE RULE ruled_view_d AS ON DELETE TO ruled_view DO INSTEAD DELETE FROM orders WHERE orders.id = OLD.id RETURNING orders.id, orders.note || 'x';
 CREATE VIEW triggered AS SELECT o.id, o.note, c.ssn FROM orders o JOIN customers c ON c.id = o.customer;
 CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER instead INSTEAD OF INSERT OR UPDATE OR DELETE ON triggered FOR EACH ROW EXECUTE FUNCTION tf();

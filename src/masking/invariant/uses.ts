@@ -20,7 +20,7 @@ import type { LabelledColumns } from "./labelled-columns.ts";
 import { columnsInHoles, isSameColumn } from "./mask-template.ts";
 import type { Site, Unknown, Use } from "./rules.ts";
 import { branchesOf, type Level, type Source, Sources } from "./sources.ts";
-import { writtenView } from "./written-view.ts";
+import { readThroughViews } from "./written-view.ts";
 
 /** @param queries of one tree, as read. */
 export function usesIn(queries: readonly QueryNode[], labelled: LabelledColumns): readonly (Use | Unknown)[] {
@@ -81,17 +81,9 @@ class Walk {
    * then found only where permission to read it is asked for. (Through views under it, its labels are those of its columns too.)
    */
   #writtenView({ query, entries }: Level): void {
-    const view = writtenView(query, entries);
-    for (const column of view?.read ?? []) {
-      for (const source of this.#sources.ofRelation(view?.relation ?? 0, column)) {
-        const use = {
-          source,
-          wholeRow: column === 0,
-          mask: "is not around it",
-          where: "a view that is written",
-        } as const;
-        this.found.push({ site: "view that is written", ...use });
-      }
+    const where = "a view that is written";
+    for (const source of readThroughViews(query, entries, this.#sources)) {
+      this.found.push({ site: "view that is written", source, wholeRow: false, mask: "is not around it", where });
     }
   }
 
