@@ -1,10 +1,12 @@
 /** The checker of the invariant on trees that real servers print: what holds, what is broken, and that each rule is needed. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nodeShapes } from "../../src/analysis/query-tree/node-shape.ts";
 import { forEachChild, NodeList, QueryNode, type TreeValue } from "../../src/analysis/query-tree/query-node.ts";
 import { readQueryTree } from "../../src/analysis/query-tree/reader.ts";
 import { TreeUnknown } from "../../src/analysis/query-tree/tree-unknown.ts";
 import { checkInvariant, type LabelledColumns, maskTemplate } from "../../src/masking/invariant/check-invariant.ts";
+import { KNOWN_NODES } from "../../src/masking/invariant/known-nodes.ts";
 import { RULES } from "../../src/masking/invariant/rules.ts";
 import { INVARIANT_CASES } from "../support/invariant-cases.ts";
 import { INVARIANT_SCHEMA, labelledColumns, last4, year } from "../support/invariant-schema.ts";
@@ -15,6 +17,8 @@ type Tree = readonly QueryNode[];
 
 const RESOLVED = "every reference resolved";
 
+const ON_CONFLICT = "INSERT INTO customers (id) VALUES (1) ON CONFLICT DO NOTHING";
+
 /** Trees that no server prints: a statement, what is changed in its tree, and the rule that is broken then. */
 const CHANGED: readonly (readonly [what: string, sql: string, change: (tree: Tree) => Tree, rule: string])[] = [
   ["a node with a new name", "SELECT id FROM customers WHERE name IS NULL", renamed("NULLTEST"), "every node known"],
@@ -22,6 +26,8 @@ const CHANGED: readonly (readonly [what: string, sql: string, change: (tree: Tre
   ["a check with a new name", "UPDATE checked SET name = 'x'", renamed("WITHCHECKOPTION"), "every node known"],
   ["an output with a new name", "SELECT id FROM customers", renamed("TARGETENTRY"), "every node known"],
   ["a rule's notice with a new name", "INSERT INTO ruled VALUES (1)", renamed("NOTIFYSTMT"), "every node known"],
+  ["a query with a new name", "SELECT id FROM customers", renamed("QUERY"), "every node known"],
+  ["an ON CONFLICT with a new name", ON_CONFLICT, renamed("ONCONFLICTEXPR"), "every node known"],
   ["a column of no relation", "SELECT id FROM customers", withNumber("VAR", "varno", 9), RESOLVED],
   ["a column of no query", "SELECT id FROM customers", withNumber("VAR", "varlevelsup", 3), RESOLVED],
   [
@@ -104,6 +110,14 @@ describe.each(POSTGRES_VERSIONS)("the invariant on trees of PostgreSQL %i", (maj
   it("holds for whatever is said of labels that nothing in the tree has", async () => {
     const none: LabelledColumns = { formOf: () => undefined, isLabelled: () => false };
     for (const { sql } of cases) expect(checkInvariant(await read(sql), none), sql).toEqual([]);
+  });
+
+  it("knows every node that is read, and no other", () => {
+    const known = [...nodeShapes(major).byHash.values()].map(({ name }) => name);
+    const byTheirPlace = ["ONCONFLICTEXPR", "QUERY"];
+
+    expect(known.filter((name) => !KNOWN_NODES.has(name) && !byTheirPlace.includes(name))).toEqual([]);
+    if (major === 18) expect([...KNOWN_NODES].filter((name) => !known.includes(name))).toEqual([]);
   });
 
   it("says which column breaks it, and where", async () => {

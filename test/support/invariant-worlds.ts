@@ -50,6 +50,8 @@ const LITERALS = [
   "'500'",
 ];
 
+const TEXT_COLUMNS: ReadonlySet<string> = new Set(["name", "ssn", "s", "note", "what", "extra"]);
+
 interface Column {
   readonly name: string;
   /** As SQL over a reference to it; null: it is not labelled. */
@@ -153,15 +155,15 @@ class Writer {
     const where = `WHERE t.id::text = ${this.#text(other)} AND ${this.#condition(scope, 1)}`;
     switch (this.#below(5)) {
       case 0:
-        return `UPDATE ${target} t SET ${text} = ${this.#expression(scope, 1)} FROM ${other.sql} ${other.alias} ${where} ${returning}`;
+        return `UPDATE ${target} t SET ${text} = ${this.#value(scope, 1)} FROM ${other.sql} ${other.alias} ${where} ${returning}`;
       case 1:
         return `DELETE FROM ${target} t USING ${other.sql} ${other.alias} ${where} ${returning}`;
       case 2:
-        return `INSERT INTO ${target} AS t (id, ${text}) SELECT 3, ${this.#expression([other], 1)} FROM ${other.sql} ${other.alias} RETURNING ${this.#list([own], 1)}`;
+        return `INSERT INTO ${target} AS t (id, ${text}) SELECT 3, ${this.#value([other], 1)} FROM ${other.sql} ${other.alias} RETURNING ${this.#list([own], 1)}`;
       case 3:
-        return `INSERT INTO ${target} AS t (id, ${text}) VALUES (3, 'x') ON CONFLICT (id) DO UPDATE SET ${text} = ${this.#expression([own, { ...own, alias: "excluded" }], 1)} WHERE ${this.#condition([own], 0)} RETURNING ${this.#list([own], 1)}`;
+        return `INSERT INTO ${target} AS t (id, ${text}) VALUES (3, 'x') ON CONFLICT (id) DO UPDATE SET ${text} = ${this.#value([own, { ...own, alias: "excluded" }], 1)} WHERE ${this.#condition([own], 0)} RETURNING ${this.#list([own], 1)}`;
       default:
-        return `MERGE INTO ${target} t USING ${other.sql} ${other.alias} ON t.id::text = ${this.#text(other)} AND ${this.#condition(scope, 0)} WHEN MATCHED AND ${this.#condition(scope, 0)} THEN UPDATE SET ${text} = ${this.#expression(scope, 0)} WHEN NOT MATCHED THEN DO NOTHING`;
+        return `MERGE INTO ${target} t USING ${other.sql} ${other.alias} ON t.id::text = ${this.#text(other)} AND ${this.#condition(scope, 0)} WHEN MATCHED AND ${this.#condition(scope, 0)} THEN UPDATE SET ${text} = ${this.#value(scope, 0)} WHEN NOT MATCHED THEN DO NOTHING`;
     }
   }
 
@@ -189,7 +191,7 @@ class Writer {
 
   #plainText(depth: number, outer: readonly Source[]): string {
     const from = this.#from(depth, outer);
-    return `SELECT ${this.#expression(from.sources, depth)} AS c1 FROM ${from.sql}`;
+    return `SELECT ${this.#value(from.sources, depth)} AS c1 FROM ${from.sql}`;
   }
 
   #grouped(from: { readonly sql: string }, scope: readonly Source[], depth: number) {
@@ -243,7 +245,7 @@ class Writer {
   }
 
   #list(scope: readonly Source[], depth: number): string {
-    return Array.from({ length: 1 + this.#below(3) }, () => this.#expression(scope, depth)).join(", ");
+    return Array.from({ length: 1 + this.#below(3) }, () => this.#value(scope, depth)).join(", ");
   }
 
   /** Text. A labelled column mostly has its mask around it. */
@@ -254,10 +256,19 @@ class Writer {
     return column.mask !== null && this.#chance(0.85) ? `${column.mask(reference)}::text` : `${reference}::text`;
   }
 
+  /** An expression, or a column of type text by itself. */
+  #value(scope: readonly Source[], depth: number): string {
+    const { alias, columns } = this.#pick(scope);
+    const texts = columns.filter(({ name }) => TEXT_COLUMNS.has(name));
+    return texts.length > 0 && this.#chance(0.25)
+      ? `${alias}.${this.#pick(texts).name}`
+      : this.#expression(scope, depth);
+  }
+
   #expression(scope: readonly Source[], depth: number): string {
     const source = this.#pick(scope);
     const one = this.#text(source);
-    switch (this.#below(depth > 0 ? 14 : 10)) {
+    switch (this.#below(depth > 0 ? 15 : 10)) {
       case 0:
         return `upper(${one})`;
       case 1:
@@ -273,6 +284,8 @@ class Writer {
       case 11:
         return `(SELECT count(*) FROM (${this.#query(depth - 1, scope).sql}) x)::text`;
       case 12:
+        return `(${this.#plainText(depth - 1, [])} LIMIT 1)`;
+      case 13:
         return `max(${one}) OVER (PARTITION BY ${this.#text(this.#pick(scope))})`;
       default:
         return one;

@@ -57,6 +57,7 @@ class Walk {
   }
 
   query(query: QueryNode, parent: Level | null, outcome: Outcome): void {
+    if (query.name !== "QUERY") this.#unknownNode(query);
     const level = this.#sources.level(query, parent);
     const [outerPath, outerWhere] = [this.#path.splice(0), this.#where];
     const operations = childOf(query, "setOperations");
@@ -128,6 +129,7 @@ class Walk {
   }
 
   #onConflict(conflict: QueryNode, level: Level): void {
+    if (conflict.name !== "ONCONFLICTEXPR") this.#unknownNode(conflict);
     forEachChild(conflict, (child, field) => {
       if (field !== "onConflictSet") this.#visit(child, level);
       else if (!isItsOwnExcluded(child, conflict)) this.#item(child, level, "written");
