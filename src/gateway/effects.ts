@@ -23,6 +23,7 @@ export function applyEffects(
     changes.push(names.setStatement(named, batch));
   } else if (prepared?.kind === "deallocate") changes.push(names.removeStatement(prepared.name ?? "", batch));
   else if (prepared?.kind === "deallocateAll" || discards) changes.push(...names.removeAllStatements(batch));
+  if (prepared?.kind === "deallocateAll" || discards) link.readOnly.dropped();
   if (cursor?.kind === "declare") {
     const { name = "", hold = false, binary = false } = cursor;
     const query = { ...statement, parsed: inside(parsed), evidence: inner };

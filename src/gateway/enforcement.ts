@@ -52,6 +52,8 @@ export interface ActivePolicy {
 /** What a statement asks for, by its tree. */
 export interface Analysed extends StatementRequests {
   readonly facts: TreeFacts | null;
+  /** It may show what the session's settings are. */
+  readonly showsSettings?: boolean;
   /** Relations that only the session knows yet. */
   readonly own?: ReadonlySet<number>;
 }
@@ -73,6 +75,8 @@ export interface Ruling {
   readonly policy: string | null;
   /** SQL that runs inside it: none is expected, the owner's own is taken as it is, or each tree is judged. */
   readonly inside: "none" | "owner" | "judge";
+  /** It may show what the session's settings are. */
+  readonly showsSettings: boolean;
   readonly maxRows: number | null;
   /** Of a policy in shadow: `permitted`, or why it would have been refused. Null: the policy is in force, or none is. */
   readonly shadow: string | null;
@@ -84,12 +88,14 @@ export const UNJUDGED: Ruling = {
   requests: "[]",
   policy: null,
   inside: "owner",
+  showsSettings: true,
   maxRows: null,
   shadow: null,
 };
 
 /** For how long SQL inside a running statement is judged by a catalog that is no more, or has not been looked at. */
 const INSIDE_MS = 15_000;
+const SHOW_SETTINGS = ["current_setting", "pg_show_all_settings", "query_to_xml", "query_to_xml_and_xmlschema"];
 /** Trees kept at most. */
 const MAX_TREES = 20_000;
 const NOTHING: Analysed = {
@@ -103,6 +109,8 @@ const NOTHING: Analysed = {
 export class Enforcement {
   readonly #options: EnforcementOptions;
   readonly #trees = new Map<string, Analysed>();
+  /** The same by the very bytes: a statement that is run again is shown no new tree. */
+  #sameTrees = new WeakMap<Uint8Array, Analysed>();
   readonly #sights: Sights;
   /** Of a tree, for those who see the same: null where it shows nothing hidden. */
   readonly #proofs = new WeakMap<CatalogVisibility, WeakMap<Analysed, GatewayError | null>>();
@@ -175,6 +183,11 @@ export class Enforcement {
     return found.some(({ oid }) => analysed.facts?.functions.includes(oid) === true);
   }
 
+  #showsSettings({ functions }: TreeFacts): boolean {
+    const shown = SHOW_SETTINGS.flatMap((name) => this.#catalog.functionsByName("pg_catalog", name));
+    return shown.some(({ oid }) => functions.includes(oid));
+  }
+
   /** Decided and recorded, not enforced. */
   get inShadow(): boolean {
     return this.#options.policies().mode === "shadow";
@@ -218,16 +231,19 @@ export class Enforcement {
 
   #analyse(tree: Uint8Array, again: boolean): Analysed | "stale" {
     this.#keepUp();
-    const key = hash("sha256", tree, "base64");
-    const known = this.#trees.get(key);
+    const same = this.#sameTrees.get(tree);
+    const key = same === undefined ? hash("sha256", tree, "base64") : "";
+    const known = same ?? this.#trees.get(key);
     if (known !== undefined) {
       this.#options.counts.hits++;
+      this.#sameTrees.set(tree, known);
       return known;
     }
     this.#options.counts.misses++;
     try {
       const facts = touchedBy(readQueryTree(tree, this.#options.major), this.#options.major);
-      const analysed = { facts, ...treeRequests(facts, this.#catalog, this.#rules) };
+      const showsSettings = this.#showsSettings(facts);
+      const analysed = { facts, showsSettings, ...treeRequests(facts, this.#catalog, this.#rules) };
       if (this.#trees.size >= MAX_TREES) this.#trees.clear();
       this.#trees.set(key, analysed);
       return analysed;
@@ -310,6 +326,7 @@ export class Enforcement {
           : analysed.firesTriggers
             ? "owner"
             : "none",
+      showsSettings: analysed.showsSettings !== false,
       maxRows: combined.verdict === "permit" ? (combined.obligations.maxRows ?? null) : null,
     };
   }
@@ -324,6 +341,7 @@ export class Enforcement {
     this.#listings = listings;
     this.#rules = new FunctionRules(current, listings);
     this.#trees.clear();
+    this.#sameTrees = new WeakMap();
     this.#tellListings();
   }
 

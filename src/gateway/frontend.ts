@@ -93,7 +93,7 @@ export class Frontend implements FrameVisitor {
   /** Of FrameVisitor: one message. False: not now. */
   message(type: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#terminated || this.#link.expectations.length >= MAX_EXPECTATIONS) return false;
-    const verdict = this.#handler.handle(type, bytes, start, end);
+    const verdict = this.#handler.handle(type, bytes, start, end, this.#scanner.availableEnd);
     switch (verdict) {
       case "wait":
         return false;

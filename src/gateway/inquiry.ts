@@ -235,15 +235,44 @@ export class Inquiry {
     return ruling === null || ruling.error !== null || ruling.inside === "judge" ? null : ruling;
   }
 
-  /** What the server has shown of the statement holds still, as far as this gateway can know. */
+  /**
+   * What the server has shown of the statement holds still, as far as this gateway can know. Should it not, the end of the session takes
+   * back what the statement has done: in a block, or where it could do nothing.
+   */
   mayRunEarly(evidence: Evidence): boolean {
-    return this.#link.enforcer?.own.holds(evidence) ?? true;
+    const { enforcer, inTransaction, readOnly } = this.#link;
+    if (enforcer === null) return true;
+    return enforcer.own.holds(evidence) && (inTransaction || readOnly.current || enforcer.inShadow);
+  }
+
+  /** Ahead of a batch of the client's. */
+  prepareReadOnly(): void {
+    const { enforcer, readOnly } = this.#link;
+    if (enforcer !== null && !enforcer.inShadow) readOnly.prepare(this.#send);
+  }
+
+  /** Before a batch is bound whose first statement is this. @param alone nothing in the batch is anything but a read that may run early. */
+  readOnly(statement: PreparedStatement, alone: () => boolean): void {
+    const { enforcer, readOnly } = this.#link;
+    if (enforcer === null || enforcer.inShadow || readOnly.current || !readOnly.possible) return;
+    if (this.mayBeReadOnly(statement) && alone()) readOnly.begin(this.#send);
+  }
+
+  /** A read that does not care, and cannot tell, whether its transaction is read-only. */
+  mayBeReadOnly({ evidence, parsed }: PreparedStatement): boolean {
+    const { enforcer, inTransaction } = this.#link;
+    if (enforcer === null || evidence === null || parsed?.class !== "read" || parsed.durability !== "read")
+      return false;
+    if (!enforcer.own.holds(evidence)) return false;
+    const ruling = enforcer.byTree(evidence, inTransaction);
+    return ruling !== null && ruling.error === null && ruling.inside === "none" && !ruling.showsSettings;
   }
 
   /** The run goes out on that ruling: what comes must agree with it. */
   letGo(run: StatementRun, ruling: Ruling): void {
     const { evidence } = run.statement;
     if (evidence === null || evidence.outstanding === 0) return;
+    this.#link.early = run;
     evidence.early = ruling;
     evidence.earlyRuns++;
     run.early = evidence;

@@ -13,6 +13,7 @@ import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, en
 import { FRONTEND } from "../wire/message-types.ts";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
 import { decodeFunctionCall, decodeQuery } from "../wire/query.ts";
+import { endsInReads } from "./batch-ahead.ts";
 import { CopyIn } from "./copy-in.ts";
 import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
@@ -48,6 +49,10 @@ export class MessageHandler {
   #counted = false;
   /** A Flush was sent for the end of this run, which something waits for. */
   #flushedFor: StatementRun | null = null;
+  /** What has come behind the message at hand: bytes[from, to). */
+  #behind: Uint8Array = EMPTY;
+  #behindFrom = 0;
+  #behindTo = 0;
   /** A text that the parser works on, or has read, for the message that waits. */
   #reading: Reading | null = null;
 
@@ -98,8 +103,11 @@ export class MessageHandler {
     }
   }
 
-  /** Handles `bytes[start, end)`. @throws {ProtocolViolation} for what is out of order or malformed. */
-  handle(type: number, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
+  /** Handles `bytes[start, end)`, of which more has come up to `availableEnd`. @throws {ProtocolViolation} for what is out of order or malformed. */
+  handle(type: number, bytes: Uint8Array, start: number, end: number, availableEnd: number): HandlerVerdict {
+    this.#behind = bytes;
+    this.#behindFrom = end;
+    this.#behindTo = availableEnd;
     const verdict = this.#dispatch(type, bytes, start, end);
     this.#waiting = verdict === "wait";
     if (!this.#waiting) this.#counted = false;
@@ -137,6 +145,7 @@ export class MessageHandler {
   }
 
   #onCommand(type: number, body: Uint8Array, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
+    this.#inquiry.prepareReadOnly();
     if (this.#link.settingsDoubtful) this.#settleSettings(body);
     switch (type) {
       case FRONTEND.Parse:
@@ -173,17 +182,16 @@ export class MessageHandler {
 
   #onSync(body: Uint8Array): HandlerVerdict {
     if (body.length > 0) throw new ProtocolViolation("Sync", "bytes after the last field", 0);
-    if (this.#link.holdsSync) return this.#untilMeasured();
+    if (this.#link.holdsSync) return this.#until(this.#link.measured);
     this.#skip = false;
     this.#link.endBatch();
     return "forward";
   }
 
   /** The end of a statement decides whether this may be sent; the server says it only with a Flush or a Sync. */
-  #untilMeasured(): HandlerVerdict {
-    const { measured } = this.#link;
-    if (this.#flushedFor !== measured) this.#out.push(FLUSH);
-    this.#flushedFor = measured;
+  #until(run: StatementRun | null): HandlerVerdict {
+    if (this.#flushedFor !== run) this.#out.push(FLUSH);
+    this.#flushedFor = run;
     return "wait";
   }
 
@@ -301,6 +309,8 @@ export class MessageHandler {
       const to = body.length - 2 - 2 * bind.resultFormats.length;
       parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
     }
+    this.#inquiry.readOnly(statement, () => this.#onlyReadsBehind());
+    link.boundBatch = link.batch;
     const named = { name: bind.portal, statement, parameters, hold: false, binary: false };
     const change = link.names.setPortal(
       { ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
@@ -310,6 +320,15 @@ export class MessageHandler {
       new Expectation("bind", false, null, [change], null, 0, statement.origin, statement.evidence),
     );
     return "forward";
+  }
+
+  /** The rest of the batch is here, and nothing in it is anything but reads that may run in a read-only one. */
+  #onlyReadsBehind(): boolean {
+    const { names } = this.#link;
+    return endsInReads(this.#behind, this.#behindFrom, this.#behindTo, (name) => {
+      const statement = names.statement(name);
+      return statement !== undefined && this.#inquiry.mayBeReadOnly(statement);
+    });
   }
 
   #onDescribe(body: Uint8Array): HandlerVerdict {
@@ -350,9 +369,11 @@ export class MessageHandler {
     const refusal = this.#overRate([statement.parsed]) ?? judge(statement.parsed, link.names);
     if (refusal !== null) return this.#refuseStatement(statement, portal.parameters, refusal);
     const durable = mayWrite(link, statement);
-    if (link.holdsWrites && (durable || statement.parsed.class !== "read")) return this.#untilMeasured();
-    const early = durable ? null : this.#inquiry.early(statement);
-    const ruling = early ?? this.#inquiry.ofPortal(portal);
+    if (link.holdsWrites && (durable || statement.parsed.class !== "read")) return this.#until(link.measured);
+    const early = link.holdsEnd(statement.parsed);
+    if (early !== null) return this.#until(early);
+    const known = durable ? null : this.#inquiry.early(statement);
+    const ruling = known ?? this.#inquiry.ofPortal(portal);
     if (ruling === null) return "wait";
     if (ruling.error !== null) return this.#refuseStatement(statement, portal.parameters, ruling.error, ruling);
     const behind = behindName(link, statement);
@@ -501,6 +522,7 @@ interface Reading {
   result: ReadText | GatewayError | null;
 }
 
+const EMPTY = new Uint8Array(0);
 /** Type and length. */
 const HEADER_BYTES = 5;
 

@@ -188,7 +188,9 @@ export class SimpleQuery {
     if (pending.stage === "due") {
       // It may turn out that it stands behind an error.
       if (this.#link.holdsWrites && (planned.durable || statement.parsed?.class !== "read"))
-        return this.#untilMeasured();
+        return this.#until(this.#link.measured);
+      const early = this.#link.holdsEnd(statement.parsed);
+      if (early !== null) return this.#until(early);
       const grammar = statement.evidence === null && statement.parsed?.inner === undefined;
       // A utility statement's text is not shown to the server, whose log may keep it, before it is judged.
       if (grammar) {
@@ -210,10 +212,9 @@ export class SimpleQuery {
     return waits ? "on" : this.#run(pending, planned, ruling);
   }
 
-  #untilMeasured(): "wait" {
-    const { measured } = this.#link;
-    if (this.#flushedFor !== measured) this.#send(FLUSH);
-    this.#flushedFor = measured;
+  #until(run: StatementRun | null): "wait" {
+    if (this.#flushedFor !== run) this.#send(FLUSH);
+    this.#flushedFor = run;
     return "wait";
   }
 
@@ -248,6 +249,8 @@ export class SimpleQuery {
   #bind(pending: Pending, { statement, binary }: Planned): void {
     const { expectations } = this.#link;
     const { origin } = statement;
+    this.#inquiry.readOnly(statement, () => pending.plan.length === 1);
+    this.#link.boundBatch = this.#link.batch;
     expectations.push(new Expectation("bind", true, null, null, null, 0, origin, statement.evidence));
     if (origin === null) expectations.push(EXPECT.hiddenDescribePortal);
     else expectations.push(new Expectation("describePortal", true, null, null, null, 0, origin));

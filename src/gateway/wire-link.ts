@@ -1,6 +1,7 @@
 /** The state that both directions of one session share: sockets, names, what the upstream still owes, and the wait conditions. */
 
 import type { Socket } from "node:net";
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import type { AuditLog } from "../audit/log.ts";
 import type { Clock } from "../base/clock.ts";
 import { EXPECT, Expectation, Expectations } from "../statement/expectations.ts";
@@ -13,6 +14,7 @@ import { Enforcer } from "./enforcer.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { Stopped } from "./limits-errors.ts";
 import { isMeasured, type StatementLimits } from "./limits-statement.ts";
+import { ReadOnlyBatches } from "./read-only.ts";
 import type { StatementMetrics } from "./statement-metrics.ts";
 import type { StatementReader } from "./statement-reader.ts";
 
@@ -92,6 +94,11 @@ export class WireLink {
   copyRun: StatementRun | null = null;
   /** Messages were forwarded since the last Sync: an implicit transaction may be open upstream. */
   batchOpen = false;
+  /** Newest batch in which something of the client's was bound. */
+  boundBatch = 0;
+  readonly readOnly: ReadOnlyBatches;
+  /** Newest run that was let go before the server had shown what it has come to. */
+  early: StatementRun | null = null;
   /** Batch of the newest statement that was sent to run. */
   lastExecuteBatch = 0;
   lastActivityMs: number;
@@ -104,6 +111,7 @@ export class WireLink {
     const { enforcement } = parts;
     this.enforcer = enforcement === null ? null : new Enforcer(enforcement.shared, enforcement.subject, resume);
     this.fate = new TransactionFate(parts.serverMajor);
+    this.readOnly = new ReadOnlyBatches(this);
     this.asides = new Asides(parts.statementLimits.limits.bytes, parts.clock);
     this.lastActivityMs = parts.clock.monotonicMs();
   }
@@ -145,6 +153,11 @@ export class WireLink {
     return this.holdsWrites && this.#durableBatch === this.batch;
   }
 
+  /** What runs may turn out to be another thing than was let go: until then its transaction may not end. @returns what it waits for. */
+  holdsEnd(parsed: ParsedStatement | null): StatementRun | null {
+    return parsed?.class === "transaction" && this.early?.ended === false ? this.early : null;
+  }
+
   /** The run stands behind others of its batch, whose ends the server is to tell as they come: each has its own time. */
   get tellsApart(): boolean {
     return this.running > 1 && this.parts.statementLimits.limits.statementSeconds !== null;
@@ -168,6 +181,7 @@ export class WireLink {
   /** A Sync goes out: the batch ends. @param hidden it was one of Postern's own. */
   endBatch(hidden = false): void {
     this.expectations.push(new Expectation("sync", hidden, null, null, null, this.batch));
+    this.readOnly.ended();
     this.batch++;
     this.batchOpen = false;
     this.skipping = false; // the Sync that the server skips to is on its way

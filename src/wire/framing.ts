@@ -41,6 +41,7 @@ export class FrameScanner {
   /** Bytes to come of the streamed message that is open. */
   #streaming = 0;
   #stopped = false;
+  #availableEnd = 0;
 
   constructor(limits: FrameLimits, visitor: FrameVisitor) {
     this.#limits = limits;
@@ -60,6 +61,11 @@ export class FrameScanner {
   /** True inside a message that passes in pieces: what has passed of it cannot be taken back. */
   get streaming(): boolean {
     return this.#streaming > 0;
+  }
+
+  /** Of the bytes of the message that the visitor looks at: up to here they are the stream's. */
+  get availableEnd(): number {
+    return this.#availableEnd;
   }
 
   get heldBytes(): number {
@@ -95,6 +101,7 @@ export class FrameScanner {
   /** Visits the whole messages of `bytes[at, end)`; returns where the first stands that is not whole, or not wanted yet. */
   #walk(bytes: Uint8Array, start: number, end: number): number {
     const visitor = this.#visitor;
+    this.#availableEnd = end;
     let at = start;
     while (end - at >= HEADER_BYTES) {
       const type = bytes[at] as number;
@@ -147,6 +154,7 @@ export class FrameScanner {
     }
     at = this.#take(chunk, at, total);
     if (this.heldBytes < total) return at;
+    this.#availableEnd = this.#heldEnd;
     if (this.#visitor.message(type, this.#held, this.#heldStart, this.#heldEnd)) this.#drop();
     else this.#stopped = true;
     return at;
