@@ -93,6 +93,9 @@ const MASKED_READS: readonly InvariantCase[] = [
   `SELECT x.id, ${last4("x.ssn")} FROM (orders o JOIN customers c ON c.id = o.customer) AS j (id, customer, note, s, placed, cid, name, ssn), LATERAL (SELECT j.id, j.ssn) x`,
   `WITH x AS (SELECT ssn FROM customers) SELECT ${last4("ssn")} FROM x`,
   `SELECT b.id FROM customers a FULL JOIN customers b USING (id)`,
+  `SELECT (WITH x AS (SELECT ${last4("c.ssn")} AS a) SELECT a FROM x) FROM customers c`,
+  `WITH RECURSIVE r AS (SELECT id, customer FROM orders UNION ALL SELECT o.id, o.customer FROM orders o JOIN r ON r.customer = o.id) SEARCH DEPTH FIRST BY id SET q CYCLE id SET i USING p SELECT r.id, r.q, c.ssn FROM r JOIN ${customers} AS c ON c.id = r.id`,
+  `SELECT ${last4("shade")} FROM (SELECT shade FROM over_shaded) s`,
   `SELECT xmlelement(name a, ${last4("ssn")}), ROW(${year("birth")}), ARRAY(SELECT ${last4("ssn")} FROM people) FROM customers`,
   [`SELECT json_object('a': ${last4("ssn")}), json_array(${last4("ssn")}) FROM customers`, 16],
 ];
@@ -151,6 +154,8 @@ const SHOWN: readonly InvariantCase[] = [
   "SELECT ssn FROM guarding",
   "SELECT ssn FROM invoking",
   "SELECT shade FROM shaded",
+  "SELECT shade FROM over_shaded",
+  "SELECT a FROM (SELECT shade AS a FROM over_shaded) s",
   "SELECT ssn FROM with_cte",
   "SELECT s.a FROM (SELECT ssn AS a FROM customers) s",
   "SELECT s.a FROM (SELECT s.a FROM (SELECT ssn AS a FROM customers OFFSET 0) s) s",
@@ -231,6 +236,8 @@ const IN_EXPRESSIONS: readonly InvariantCase[] = [
   "SELECT x.* FROM customers c, LATERAL XMLTABLE('/a' PASSING (c.ssn::xml) COLUMNS b text) x",
   "SELECT name FROM customers TABLESAMPLE bernoulli ((SELECT length(min(ssn)) FROM customers))",
   "SELECT sum(id) OVER (ROWS BETWEEN (SELECT length(min(ssn)) FROM customers) PRECEDING AND CURRENT ROW) FROM orders",
+  "SELECT (WITH x AS (SELECT c.ssn AS a) SELECT length(a) FROM x) FROM customers c",
+  "SELECT count(*) FROM (customers JOIN orders USING (ssn) AS u)",
   "SELECT * FROM computing",
   "SELECT id FROM computing",
   "SELECT count(*) FROM computing",
@@ -410,6 +417,13 @@ export const INVARIANT_CASES: readonly InvariantCases[] = [
     ],
   },
   {
+    rules: ["not in a set operation", "only inside its mask"],
+    statements: [
+      "WITH RECURSIVE r AS (SELECT id, ssn FROM customers UNION ALL SELECT id + 1, ssn FROM r WHERE id < 5) SEARCH DEPTH FIRST BY ssn SET q SELECT id, q FROM r",
+      "WITH RECURSIVE r AS (SELECT id, ssn FROM customers UNION ALL SELECT id + 1, ssn FROM r WHERE id < 5) CYCLE ssn SET c USING p SELECT id FROM r",
+    ],
+  },
+  {
     rules: ["not in a set operation", "not shown"],
     statements: [
       "SELECT ssn FROM customers UNION SELECT note FROM orders",
@@ -425,6 +439,7 @@ export const INVARIANT_CASES: readonly InvariantCases[] = [
       "SELECT (SELECT ssn FROM customers LIMIT 1)",
       "SELECT ARRAY(SELECT ssn FROM customers)",
       "SELECT (SELECT c.ssn) FROM customers c",
+      "SELECT (WITH x AS (SELECT c.ssn AS a) SELECT a FROM x) FROM customers c",
       "SELECT id FROM orders WHERE ssn IN (SELECT ssn FROM customers)",
       "SELECT id FROM orders WHERE ssn > ALL (SELECT ssn FROM customers)",
       "SELECT id FROM orders WHERE (id, ssn) = (SELECT id, ssn FROM customers LIMIT 1)",
