@@ -245,7 +245,7 @@ export class Inquiry {
     return enforcer.own.holds(evidence) && (inTransaction || readOnly.current || enforcer.inShadow);
   }
 
-  /** Ahead of a batch of the client's. */
+  /** Where nothing is under way. */
   prepareReadOnly(): void {
     const { enforcer, readOnly } = this.#link;
     if (enforcer !== null && !enforcer.inShadow) readOnly.prepare(this.#send);
@@ -318,7 +318,8 @@ export class Inquiry {
   /** In a batch of its own where it can be: VACUUM and its like do not run behind anything in theirs. */
   #ask(text: QuestionText, parameters: readonly string[]): Answer {
     const link = this.#link;
-    const alone = link.status === "I" && !link.batchOpen && link.expectations.length === 0 && !this.namesChanging;
+    const nothingOwed = link.expectations.length === 0 || link.readOnly.trying;
+    const alone = link.status === "I" && !link.batchOpen && nothingOwed && !this.namesChanging;
     const { answer, bytes } = ask(link, text, parameters, alone);
     this.#send(bytes);
     this.#flushed = false;

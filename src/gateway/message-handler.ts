@@ -90,6 +90,7 @@ export class MessageHandler {
   /** Goes on with what does not need another message of the client: the end of a COPY that failed. */
   proceed(): void {
     if (this.#link.copy !== "none" || this.#link.holdsBatch) return;
+    this.#inquiry.prepareReadOnly();
     if (this.#simple.open && !this.#link.skipping && !this.#simple.inCopy) {
       const refusal = this.#simple.proceed();
       if (refusal !== null) this.#refuseQuery(refusal);
@@ -145,7 +146,6 @@ export class MessageHandler {
   }
 
   #onCommand(type: number, body: Uint8Array, bytes: Uint8Array, start: number, end: number): HandlerVerdict {
-    this.#inquiry.prepareReadOnly();
     if (this.#link.settingsDoubtful) this.#settleSettings(body);
     switch (type) {
       case FRONTEND.Parse:

@@ -37,6 +37,7 @@ export class ReadOnlyBatches {
   /** The newest that was begun so, and the newest other one that has ended. */
   #batch = 0;
   #otherBatch = 0;
+  #trialBatch = -1;
 
   constructor(link: WireLink) {
     this.#link = link;
@@ -74,11 +75,18 @@ export class ReadOnlyBatches {
     link.batchOpen = true;
   }
 
-  /** Ahead of a batch: asks once whether the server does it. In a batch of its own, of whose errors nobody hears: a role may have been forbidden the function. */
+  /** All that the server owes is the answer to prepare(), if nothing of the batch at hand was sent. */
+  get trying(): boolean {
+    return this.#trialBatch === this.#link.batch - 1;
+  }
+
+  /** Between two batches of a session that goes on: asks once whether the server does it. In a batch of its own, of whose errors nobody hears: a role may have been forbidden the function. */
   prepare(send: (bytes: Uint8Array) => void): void {
     const link = this.#link;
     if (this.#trial !== null && this.#use.sqlstate === null) return;
-    if (link.status !== "I" || link.batchOpen || link.expectations.length > 0) return;
+    const { answeredBatch, batchOpen, expectations, status } = link;
+    if (answeredBatch === 0 || status !== "I" || batchOpen || expectations.length > 0) return;
+    this.#trialBatch = link.batch;
     this.#use = new Answer(false);
     this.#began = answeredBy(this.#use);
     this.#trial = new Answer(true);

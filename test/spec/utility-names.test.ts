@@ -151,13 +151,13 @@ describe.each(versions)("a prepared read on PostgreSQL %i", (version) => {
     await postgres?.stop();
   });
 
-  it("goes upstream as it came where nothing has changed names: no question, no Flush, no wait", async () => {
+  it("goes upstream as it came where nothing has changed names, behind what makes its batch read-only: no question, no Flush, no wait", async () => {
     const proxy = await startProxy(postgres.port);
     const behind = await startShopGateway({ ...postgres, port: proxy.port });
     const client = await connectTo(behind);
     const batch = [bind("", "s"), execute(""), encodeSync];
     await exchange(client, [parse("s", READ), ...batch], 1);
-    await exchange(client, batch, 1);
+    for (let i = 0; i < 2; i++) await exchange(client, batch, 1);
     const before = proxy.sentWith(READ).length;
     for (let i = 0; i < 5; i++) expect(errorOf(await exchange(client, batch, 1))).toBe(null);
     const sent = proxy.sentWith(READ).slice(before);
@@ -165,7 +165,7 @@ describe.each(versions)("a prepared read on PostgreSQL %i", (version) => {
     await behind.stop();
     await proxy.stop();
 
-    expect(sent.map(typesOf)).toEqual(Array(5).fill("BES"));
+    expect(sent.map(typesOf)).toEqual(Array(5).fill("BEBES"));
   });
 
   it.each([
