@@ -22,6 +22,8 @@ export const ERRORS = {
   PROTOCOL_UNSUPPORTED: { sqlstate: "0A000", severity: "FATAL" },
   /** A statement that policy does not permit. */
   STATEMENT_DENIED: { sqlstate: "42501", severity: "ERROR" },
+  /** A statement that would use a masked column by its own value. */
+  COLUMN_MASKED: { sqlstate: "42501", severity: "ERROR" },
   /** A construct that cannot be judged; the detail names it. */
   CANNOT_JUDGE: { sqlstate: "0A000", severity: "ERROR" },
   /** A statement that its client cancelled before it was judged. */

@@ -17,6 +17,10 @@ import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis
 import { utilityRequests } from "../analysis/utility-requests.ts";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
+import { checkInvariant } from "../masking/invariant/check-invariant.ts";
+import type { LabelSet } from "../masking/labels/label-set.ts";
+import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
+import { unmasked } from "../masking/masked/unmasked.ts";
 import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
 import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { combine } from "../policy/decision.ts";
@@ -24,6 +28,7 @@ import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy
 import { refusalOf } from "../policy/refusal.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import type { CatalogWatch } from "../upstream/catalog-watch.ts";
+import { type Masked, Masks } from "./masks.ts";
 import { requestsText } from "./request-record.ts";
 import { type SightQuestions, Sights } from "./sights.ts";
 
@@ -45,6 +50,7 @@ export interface EnforcementOptions {
 export interface ActivePolicy {
   readonly set: PolicySet;
   readonly listings: readonly FunctionListing[];
+  readonly labels: LabelSet;
   /** `shadow`: decided and recorded, not enforced. */
   readonly mode: "enforce" | "shadow";
 }
@@ -112,6 +118,9 @@ export class Enforcement {
   /** The same by the very bytes: a statement that is run again is shown no new tree. */
   #sameTrees = new WeakMap<Uint8Array, Analysed>();
   readonly #sights: Sights;
+  readonly #masks: Masks;
+  /** Of a tree, for those to whom the same is revealed: null where the invariant holds of it. */
+  readonly #checks = new WeakMap<MaskedColumns, WeakMap<Analysed, GatewayError | null>>();
   /** Of a tree, for those who see the same: null where it shows nothing hidden. */
   readonly #proofs = new WeakMap<CatalogVisibility, WeakMap<Analysed, GatewayError | null>>();
   /** Sessions whose open transaction may change what names mean to others. */
@@ -126,6 +135,7 @@ export class Enforcement {
   constructor(options: EnforcementOptions) {
     this.#options = options;
     this.#sights = new Sights(options.major, options.questions);
+    this.#masks = new Masks(options.major, options.questions);
     this.#catalog = options.catalogs.current;
     this.#listings = options.policies().listings;
     this.#rules = new FunctionRules(this.#catalog, this.#listings);
@@ -260,6 +270,36 @@ export class Enforcement {
     return this.#sights.of({ principal: subject.principal, context }, this.#catalog, this.#options.policies().set);
   }
 
+  /** What is masked for the subject. */
+  maskedFor(subject: Subject, inTransaction: boolean): Masked {
+    this.#keepUp();
+    const { set: policies, labels } = this.#options.policies();
+    const context = contextOf(subject, null, inTransaction, this.#options.clock);
+    return this.#masks.of({ principal: subject.principal, context }, { catalog: this.#catalog, policies, labels });
+  }
+
+  /** Whether a tree shows masked columns through their masks alone: null where it does. */
+  checkMasks(tree: Uint8Array, analysed: Analysed, masked: MaskedColumns): GatewayError | null {
+    const checks = this.#checks.get(masked) ?? new WeakMap<Analysed, GatewayError | null>();
+    this.#checks.set(masked, checks);
+    const known = checks.get(analysed);
+    if (known !== undefined) return known;
+    const refusal = this.#checked(tree, masked);
+    checks.set(analysed, refusal);
+    return refusal;
+  }
+
+  #checked(tree: Uint8Array, masked: MaskedColumns): GatewayError | null {
+    try {
+      const [violation] = checkInvariant(readQueryTree(tree, this.#options.major), masked);
+      return violation === undefined ? null : unmasked(violation, this.#catalog);
+    } catch (error) {
+      const { refusal } = refusing(error);
+      if (refusal === null) throw error;
+      return refusal;
+    }
+  }
+
   /** What was seen by that catalog still serves for what runs already and cannot wait. */
   servesInside(catalog: Catalog): boolean {
     const replacedMs = this.#replacedMs.get(catalog);
@@ -301,7 +341,8 @@ export class Enforcement {
   /** Everything beside the requests and the session that a ruling depends on. */
   stamp(inTransaction: boolean): string {
     const hour = Math.floor(this.#options.clock.nowMs() / 3_600_000);
-    return `${this.#options.policies().set.version}${this.#options.policies().mode}${hour}${inTransaction}`;
+    const { set, mode, labels } = this.#options.policies();
+    return `${set.version}${labels.version}${mode}${hour}${inTransaction}`;
   }
 
   /** Decides. @param more requests of the statement beside those of its tree. */

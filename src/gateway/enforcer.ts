@@ -6,10 +6,11 @@
 import type { Catalog, CatalogRelation } from "../analysis/catalog.ts";
 import { type ParsedStatement, TARGET_KINDS } from "../analysis/parsed-statement.ts";
 import type { RelationReference } from "../analysis/references.ts";
-import { copiedOut } from "../analysis/requests.ts";
+import { copiedOut, type PolicyRequest } from "../analysis/requests.ts";
 import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
+import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
@@ -105,12 +106,16 @@ export class Enforcer {
     if (this.#enforcement.inShadow || references === undefined || references.relations.length === 0) return "asSent";
     const sight = this.#sight(parsed, inTransaction);
     if (sight === null || sight instanceof GatewayError) return sight;
-    if (sight.visible.everything) return "asSent";
+    const masked = this.#masked(parsed, inTransaction);
+    if (masked === null || masked instanceof GatewayError) return masked;
+    if (sight.visible.everything && masked.none) return "asSent";
     const asked = askedIn(new TextDecoder().decode(text));
     try {
       return (
-        splice(text, parsed, ({ name }) => {
-          return meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
+        splice(text, parsed, (reference) => {
+          const { name } = reference;
+          const own = meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
+          return own ?? replacedBy(masked, reference, text, this.#enforcement.catalog);
         }) ?? "asSent"
       );
     } catch (error) {
@@ -182,6 +187,8 @@ export class Enforcer {
       // What a query's COPY gives out is what the query reads.
       const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
       const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
+      const copied = judged.error === null && judged.shadow === null ? this.#copiesMasked(asked, inTransaction) : null;
+      if (copied !== null) return { ...judged, error: copied };
       const tree = inner?.tree ?? null;
       if (judged.error === null && judged.shadow === null) {
         // What runs inside cannot wait for it.
@@ -200,6 +207,19 @@ export class Enforcer {
       this.#refresh(parsed);
       return null;
     }
+  }
+
+  /** COPY of a relation gives out what stands there: no tree of a query, no mask. */
+  #copiesMasked(requests: readonly PolicyRequest[], inTransaction: boolean): GatewayError | null {
+    const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    if (columns.none) return null;
+    for (const { action, resource } of requests) {
+      if (action !== "copyOut" || resource.kind !== "table") continue;
+      const relation = this.#enforcement.catalog.relationByName(resource.schema, resource.name);
+      if (relation !== undefined && columns.isLabelled(relation.oid))
+        return copyMasked(resource, columns.columnsOf(relation));
+    }
+    return null;
   }
 
   /** The names that the session's connection is asked about before a utility statement is judged; null: the catalog knows them all. */
@@ -259,10 +279,22 @@ export class Enforcer {
     const sight = this.#sight(analysed, inTransaction);
     if (sight === null) return null;
     if (sight instanceof GatewayError) return { ...ruling, error: sight };
+    const masked = this.#masked(analysed, inTransaction);
+    if (masked === null) return null;
+    if (masked instanceof GatewayError) return { ...ruling, error: masked };
+    const violation = masked.none ? null : this.#enforcement.checkMasks(tree, analysed, masked);
+    if (violation !== null) return { ...ruling, error: violation };
     if (sight.visible.everything) return ruling;
     const proof = this.#enforcement.prove(tree, analysed, sight);
     if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
     return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
+  }
+
+  /** What is masked for the principal. @param cause of the question, should there be one. Null: ask again. */
+  #masked(cause: object, inTransaction: boolean): MaskedColumns | GatewayError | null {
+    const { columns, learning } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    if (learning === null) return columns;
+    return this.#waits(cause, learning) ? null : outOfSight();
   }
 
   /**
@@ -273,6 +305,10 @@ export class Enforcer {
     const shown = this.#shown(ruling, analysed, tree, inTransaction);
     if (shown !== null) return shown;
     const stamp = this.#enforcement.stamp(inTransaction);
+    // A mask whose tree has not come is one that nothing is.
+    const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    const violation = columns.none ? null : this.#enforcement.checkMasks(tree, analysed, columns);
+    if (violation !== null) return { ...ruling, error: violation };
     for (const seen of [this.#seen, this.#seenBefore]) {
       if (seen === null || seen.stamp !== stamp || !this.#enforcement.servesInside(seen.catalog)) continue;
       const proof = seen.sight.visible.everything ? null : this.#enforcement.prove(tree, analysed, seen.sight);
@@ -386,6 +422,53 @@ function settingInside(): GatewayError {
     detail: "Why: the setting's name is known only while it runs.",
     hint: "Use SET before the call.",
   });
+}
+
+/**
+ * What stands for a relation with masked columns; null: it stays, since it has none, or stands where no sub-select can: then its tree
+ * shows what would be used of it. @throws {GatewayError} CANNOT_JUDGE where a bare name has several meanings.
+ */
+function replacedBy(
+  masked: MaskedColumns,
+  { name, place, only, startByte, endByte }: RelationReference,
+  text: Uint8Array,
+  catalog: Catalog,
+): string | null {
+  if (masked.none || (place !== "from" && place !== "table")) return null;
+  const [relation = "", schema] = [name.at(-1), name.at(-2)];
+  const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
+  const meant = schemas.flatMap((each) => catalog.relationByName(each, relation) ?? []);
+  const [first, ...others] = meant.filter(({ oid }) => masked.isLabelled(oid));
+  if (first === undefined) return null;
+  if (others.length > 0 || meant.length > 1) throw severalMeanings(relation);
+  if (place === "from")
+    return masked.replacementFor(first, new TextDecoder().decode(text.subarray(startByte, endByte)));
+  const named = name.map((part) => `"${part.replaceAll('"', '""')}"`).join("."); // behind the word TABLE
+  return masked.replacementFor(first, only ? `ONLY ${named}` : named);
+}
+
+function copyMasked(
+  { schema, name }: { readonly schema: string; readonly name: string },
+  columns: readonly string[],
+): GatewayError {
+  return new GatewayError(
+    "COLUMN_MASKED",
+    `"${schema}.${name}" has masked columns, and COPY of a table shows no masks`,
+    {
+      detail: `Masked: ${columns.join(", ")}.`,
+      hint: `Copy a query: COPY (SELECT … FROM ${schema}.${name}) TO STDOUT.`,
+    },
+  );
+}
+
+function severalMeanings(name: string): GatewayError {
+  return new GatewayError(
+    "CANNOT_JUDGE",
+    `"${name}" without a schema could be one of several, and one has masked columns`,
+    {
+      hint: "Write the schema: schema.table.",
+    },
+  );
 }
 
 const NO_SIGHT = { visible: null } as const;

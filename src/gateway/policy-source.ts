@@ -1,10 +1,12 @@
-/** The policy in force, from the folder of the configuration: read whole, compiled whole, exchanged at once or not at all. */
+/** The policy and the labels in force, from the files of the configuration: read whole, compiled whole, exchanged at once or not at all. */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseFunctionListings } from "../analysis/function-listings.ts";
 import type { FunctionListing } from "../analysis/functions.ts";
 import type { Config } from "../config/schema.ts";
+import { compileLabels, NO_LABELS } from "../masking/labels/compile.ts";
+import type { LabelSet } from "../masking/labels/label-set.ts";
 import { compilePolicies } from "../policy/compile.ts";
 import type { ActivePolicy } from "./enforcement.ts";
 
@@ -27,7 +29,10 @@ export class PolicySource {
   reload(config: Config): { readonly before: string | null; readonly after: string | null } | null {
     const next = read(config);
     const before = this.#active;
-    const same = before?.set.version === next?.set.version && before?.mode === next?.mode;
+    const same =
+      before?.set.version === next?.set.version &&
+      before?.mode === next?.mode &&
+      before?.labels.version === next?.labels.version;
     if (same && sameListings(before?.listings, next?.listings)) return null;
     this.#active = next;
     return { before: before?.set.version ?? null, after: next?.set.version ?? null };
@@ -45,8 +50,13 @@ function read(config: Config): ActivePolicy | null {
   return {
     set: compilePolicies(files, config.databases),
     listings: existsSync(listings) ? parseFunctionListings(LISTINGS, readFileSync(listings, "utf8")) : [],
+    labels: labelsOf(config),
     mode,
   };
+}
+
+function labelsOf({ labels: file, databases }: Config): LabelSet {
+  return file === undefined ? NO_LABELS : compileLabels(readFileSync(file, "utf8"), file, Object.keys(databases));
 }
 
 const LISTINGS = "functions.yaml";

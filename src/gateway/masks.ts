@@ -1,0 +1,115 @@
+/**
+ * What is masked for each principal, shared by the sessions of one database and role: the labels of the catalog, less those that
+ * policy lets it see. Made when a statement first asks, kept while catalog, policy and labels stay as they are; the server's trees of
+ * masks are learned meanwhile. Decides nothing of a statement.
+ */
+
+import { createHash } from "node:crypto";
+import type { Catalog } from "../analysis/catalog.ts";
+import type { ServerMajor } from "../analysis/query-tree/tree-facts.ts";
+import type { LabelMap } from "../masking/labels/label-map.ts";
+import type { LabelSet } from "../masking/labels/label-set.ts";
+import { resolveLabels } from "../masking/labels/spread.ts";
+import { MaskedColumns } from "../masking/masked/masked-columns.ts";
+import type { PolicySet } from "../policy/policy-set.ts";
+import type { SightQuestions, Viewer } from "./sights.ts";
+
+/** Principals, sets of revealed labels, and trees kept at most. */
+const MAX_KEPT = 500;
+
+/** By what a principal is told apart here. */
+interface Basis {
+  readonly catalog: Catalog;
+  readonly policies: PolicySet;
+  readonly labels: LabelSet;
+}
+
+export interface Masked {
+  readonly columns: MaskedColumns;
+  /** Trees of masks are being asked for; until they have come, what they are for is refused. */
+  readonly learning: Promise<void> | null;
+}
+
+export class Masks {
+  readonly #major: ServerMajor;
+  readonly #trees: SightQuestions["trees"];
+  readonly #learned = new Map<string, Uint8Array>();
+  readonly #learning = new Map<MaskedColumns, Promise<void>>();
+  #basis: Basis | null = null;
+  #map: LabelMap | null = null;
+  readonly #viewers = new Map<string, MaskedColumns>();
+  /** By the labels that are revealed: many see the same. */
+  readonly #shared = new Map<string, MaskedColumns>();
+
+  constructor(major: ServerMajor, questions: Pick<SightQuestions, "trees">) {
+    this.#major = major;
+    this.#trees = questions.trees;
+  }
+
+  of(viewer: Viewer, basis: Basis): Masked {
+    const columns = this.#find(viewer, basis);
+    const missing = [...columns.questions()].filter(([key]) => !this.#take(columns, key));
+    return { columns, learning: missing.length === 0 ? null : this.#learn(columns, missing) };
+  }
+
+  /** @returns whether the tree was known. */
+  #take(columns: MaskedColumns, key: string): boolean {
+    const tree = this.#learned.get(key);
+    if (tree === undefined) return false;
+    columns.learn(key, tree, this.#major);
+    return true;
+  }
+
+  /** One question at a time for each: those who ask meanwhile ask again. */
+  #learn(columns: MaskedColumns, missing: readonly (readonly [key: string, question: string])[]): Promise<void> {
+    const known = this.#learning.get(columns);
+    if (known !== undefined) return known;
+    const learn = async (): Promise<void> => {
+      const trees = await this.#trees(missing.map(([, question]) => question));
+      if (this.#learned.size + missing.length > MAX_KEPT) this.#learned.clear();
+      for (const [i, [key]] of missing.entries()) {
+        const tree = trees[i];
+        if (tree === undefined) continue;
+        this.#learned.set(key, tree);
+        columns.learn(key, tree, this.#major);
+      }
+    };
+    const learning = learn().finally(() => this.#learning.delete(columns));
+    this.#learning.set(columns, learning);
+    return learning;
+  }
+
+  #find({ principal, context }: Viewer, basis: Basis): MaskedColumns {
+    const map = this.#keepUp(basis);
+    const key = createHash("sha256")
+      .update(JSON.stringify([principal, context]))
+      .digest("base64");
+    const known = this.#viewers.get(key);
+    if (known !== undefined) return known;
+    const labels = [...new Set([...map].flatMap((column) => column.labels))].sort();
+    const revealed = labels.filter((name) => {
+      const request = { action: "reveal", resource: { kind: "label", name } } as const;
+      return basis.policies.decide(principal, request, context).verdict === "permit";
+    });
+    const shared = revealed.join("\n"); // no label has a line break
+    const columns =
+      this.#shared.get(shared) ?? new MaskedColumns(basis.catalog, map, (label) => revealed.includes(label));
+    if (this.#viewers.size >= MAX_KEPT) this.#viewers.clear();
+    if (this.#shared.size >= MAX_KEPT) this.#shared.clear();
+    this.#viewers.set(key, columns);
+    this.#shared.set(shared, columns);
+    return columns;
+  }
+
+  #keepUp(basis: Basis): LabelMap {
+    const { catalog, policies, labels } = basis;
+    const before = this.#basis;
+    const isSame = before?.catalog === catalog && before.labels === labels;
+    if (isSame && before.policies === policies && this.#map !== null) return this.#map;
+    this.#viewers.clear();
+    this.#shared.clear();
+    this.#basis = basis;
+    if (!isSame || this.#map === null) this.#map = resolveLabels(labels, catalog);
+    return this.#map;
+  }
+}

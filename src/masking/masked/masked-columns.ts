@@ -1,0 +1,123 @@
+/**
+ * Which columns are masked for those to whom the same labels are revealed: what stands in the place of a relation, and in which form
+ * the checker of the invariant may find a column. Sends nothing: the trees of masks are learned by who asks (gateway/masks.ts).
+ */
+
+import type { Catalog, CatalogRelation } from "../../analysis/catalog.ts";
+import { readQueryTree } from "../../analysis/query-tree/reader.ts";
+import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
+import { type LabelledColumns, type MaskForm, type MaskTemplate, maskTemplate } from "../invariant/check-invariant.ts";
+import type { LabelledColumn, LabelMap } from "../labels/label-map.ts";
+import { safeMaskExpression } from "../masks/mask-expression.ts";
+
+/** What a relation is called inside of the sub-select that stands for it. */
+const INSIDE = "postern_source";
+/** Kinds that a statement can read from. Indexes and composite types have labels too. */
+const READ_FROM: ReadonlySet<string> = new Set(["r", "p", "v", "m", "f"]);
+
+interface Mask {
+  readonly labels: readonly string[];
+  /** Over the column of the relation as it is called inside. */
+  readonly sql: string;
+  /** What to have parsed to learn its tree; null: it is a constant, in which the column does not occur. */
+  readonly question: string | null;
+  /** The same for all columns of one type and one mask: their trees differ in nothing. */
+  readonly key: string;
+}
+
+export class MaskedColumns implements LabelledColumns {
+  readonly #catalog: Catalog;
+  readonly #masks = new Map<number, Map<number, Mask>>();
+  readonly #templates = new Map<string, MaskTemplate>();
+
+  /** @param reveals whether a label's values are shown as they are. A column is where all of its labels' are. */
+  constructor(catalog: Catalog, labels: LabelMap, reveals: (label: string) => boolean) {
+    this.#catalog = catalog;
+    for (const column of labels) {
+      const relation = catalog.relation(column.relation);
+      if (relation === undefined || !READ_FROM.has(relation.kind) || column.labels.every(reveals)) continue;
+      const mask = this.#maskOf(relation, column);
+      const of = this.#masks.get(relation.oid) ?? new Map<number, Mask>();
+      this.#masks.set(relation.oid, of.set(column.column, mask));
+    }
+  }
+
+  /** Nothing is masked. */
+  get none(): boolean {
+    return this.#masks.size === 0;
+  }
+
+  /** Of LabelledColumns. What has not been learned may not occur at all. */
+  formOf(relation: number, column: number): MaskForm | undefined {
+    const mask = this.#masks.get(relation)?.get(column);
+    if (mask === undefined) return undefined;
+    const template = mask.question === null ? undefined : this.#templates.get(mask.key);
+    return template === undefined ? { kind: "constant" } : { kind: "expression", template };
+  }
+
+  isLabelled(relation: number): boolean {
+    return this.#masks.has(relation);
+  }
+
+  /** Labels of a relation's masked columns, sorted. */
+  labelsOf(relation: number): readonly string[] {
+    const masks = [...(this.#masks.get(relation)?.values() ?? [])];
+    return [...new Set(masks.flatMap(({ labels }) => labels))].sort();
+  }
+
+  /** Names of a relation's masked columns, in its order. */
+  columnsOf({ oid, columns }: CatalogRelation): readonly string[] {
+    return columns.filter(({ number }) => this.#masks.get(oid)?.has(number)).map(({ name }) => name);
+  }
+
+  /**
+   * What stands in FROM for a relation, in brackets, without an alias.
+   * @param written as the statement has it, with ONLY and `*`: the server looks up the name, and its tree says what that was.
+   */
+  replacementFor({ oid, columns }: CatalogRelation, written: string): string {
+    const masks = this.#masks.get(oid);
+    const shown = columns.map(({ number, name }) => {
+      const mask = masks?.get(number);
+      return mask === undefined ? `${INSIDE}.${quoted(name)}` : `${mask.sql} AS ${quoted(name)}`;
+    });
+    return `(SELECT ${shown.join(", ")} FROM ${written} AS ${INSIDE})`;
+  }
+
+  /** Statements whose trees are to be learned, by what they are learned for. */
+  *questions(): IterableIterator<readonly [key: string, question: string]> {
+    const asked = new Set<string>();
+    for (const masks of this.#masks.values()) {
+      for (const { key, question } of masks.values()) {
+        if (question === null || asked.has(key) || this.#templates.has(key)) continue;
+        asked.add(key);
+        yield [key, question];
+      }
+    }
+  }
+
+  /** @param tree of the question of that key. @throws {TreeUnknown} where it is of no mask. */
+  learn(key: string, tree: Uint8Array, major: ServerMajor): void {
+    this.#templates.set(key, maskTemplate(readQueryTree(tree, major)));
+  }
+
+  #maskOf(relation: CatalogRelation, { column, labels, mask: spec }: LabelledColumn): Mask {
+    const found = relation.columns.find(({ number }) => number === column);
+    if (found === undefined) return { labels, sql: "NULL", question: null, key: "" };
+    const expression = (reference: string): string => safeMaskExpression(reference, found, spec, this.#catalog);
+    const sql = expression(`${INSIDE}.${quoted(found.name)}`);
+    const anonymous = expression("x");
+    if (sql === anonymous) return { labels, sql, question: null, key: "" };
+    const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
+    const { type, typmod, collation } = found;
+    return {
+      labels,
+      sql,
+      question: `SELECT ${sql} AS masked FROM ${from} AS ${INSIDE}`,
+      key: `${type} ${typmod} ${collation ?? ""} ${anonymous}`,
+    };
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,26 @@
+/** What a client reads of a statement in which a masked column would show, or be asked about, otherwise than through its mask. */
+
+import type { Catalog } from "../../analysis/catalog.ts";
+import { GatewayError } from "../../base/errors.ts";
+import type { Violation } from "../invariant/check-invariant.ts";
+
+/** Names columns that the principal may select, and no value. */
+export function unmasked({ relation, column, where }: Violation, catalog: Catalog): GatewayError {
+  const of = catalog.relation(relation);
+  if (of === undefined) {
+    return new GatewayError("CANNOT_JUDGE", "what the statement shows of masked columns cannot be told", {
+      detail: `Not known to the checker: ${where}.`,
+      hint: "Write it in a plainer form.",
+    });
+  }
+  const name = of.columns.find(({ number }) => number === column)?.name;
+  const what = name === undefined ? "the whole row" : `column "${name}"`;
+  return new GatewayError(
+    "COLUMN_MASKED",
+    `${what} of "${of.schema}.${of.name}" is masked, and cannot be used like this`,
+    {
+      detail: `It would be used by its own value in: ${where}.`,
+      hint: "Read it in a query's FROM, where it is masked, or leave it out; RETURNING, SET, WHERE of a write, and views that compute with it, cannot show a mask.",
+    },
+  );
+}
