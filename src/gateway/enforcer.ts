@@ -33,11 +33,21 @@ import { OwnView } from "./own-view.ts";
 const SERVERS_OWN = ["pg_catalog"];
 /** Objects, then trees, and both again where the catalog has changed meanwhile. */
 const MAX_ASKED = 8;
+/** Where the catalog changes all the time, what has been loaded is known to be old before it was used. */
+const MAX_REFRESHED = 5;
 /** What the principal could see of a catalog. */
 interface Seen {
   readonly catalog: Catalog;
   readonly stamp: string;
   readonly sight: CatalogVisibility;
+}
+
+/** The catalog was loaded anew for something. */
+interface Refreshed {
+  readonly asOfMs: number;
+  /** How often, with that outcome. */
+  readonly times: number;
+  readonly succeeded: boolean;
 }
 
 interface Kept {
@@ -53,7 +63,7 @@ export class Enforcer {
   readonly #kept = new WeakMap<Analysed, Kept>();
   readonly own: OwnView;
   /** What the catalog was loaded anew for, and of when it was then: it may be for another thing again later. */
-  readonly #refreshed = new WeakMap<object, number>();
+  readonly #refreshed = new WeakMap<object, Refreshed>();
   #refreshing = false;
   /** What the server is being asked, and how often it was for one thing. */
   #awaited: Promise<void> | null = null;
@@ -73,6 +83,11 @@ export class Enforcer {
   /** The policy is in shadow: nothing that it says may change what happens. */
   get inShadow(): boolean {
     return this.#enforcement.inShadow;
+  }
+
+  /** A statement runs, and what runs inside it will be judged: the catalog is not to be left alone meanwhile. */
+  keepInSight(): void {
+    void this.#enforcement.catalog;
   }
 
   /** Of what cannot be judged. */
@@ -375,19 +390,30 @@ export class Enforcer {
     return null;
   }
 
+  /** To have it loaded once more would not help. */
   #isRefreshed(cause: object): boolean {
-    return this.#refreshed.get(cause) === this.#enforcement.asOfMs;
+    const { asOfMs, isCurrent } = this.#enforcement;
+    const refreshed = this.#refreshed.get(cause);
+    if (refreshed?.asOfMs !== asOfMs) return false;
+    return isCurrent || !refreshed.succeeded || refreshed.times >= MAX_REFRESHED;
   }
 
   #refresh(cause: object): void {
     if (this.#refreshing) return;
     this.#refreshing = true;
-    const done = (): void => {
+    const done = (succeeded: boolean): void => {
       this.#refreshing = false;
-      this.#refreshed.set(cause, this.#enforcement.asOfMs);
+      const { asOfMs } = this.#enforcement;
+      const before = this.#refreshed.get(cause);
+      const times = before?.asOfMs === asOfMs ? before.times + 1 : 1;
+      this.#refreshed.set(cause, { asOfMs, times, succeeded });
       this.#resume();
     };
-    this.#enforcement.refresh().then(done, done); // where it cannot be loaded, the statement is refused
+    // Where it cannot be loaded, the statement is refused.
+    this.#enforcement.refresh().then(
+      () => done(true),
+      () => done(false),
+    );
   }
 
   #rule(analysed: Analysed, inTransaction: boolean): Ruling {

@@ -380,6 +380,7 @@ export class Gateway {
     const monotonicMs = this.clock.monotonicMs();
     for (const { session } of this.#sessions.values()) {
       session.limitTime(monotonicMs);
+      session.keepInSight();
       const { principal } = session.options.journal.facts;
       const idleSinceMs = monotonicMs - session.lastActivityMs;
       const leftMs = principal.expiresAtMs === null ? Number.POSITIVE_INFINITY : principal.expiresAtMs - nowMs;

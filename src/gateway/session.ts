@@ -127,6 +127,11 @@ export class Session {
     this.options.client.write(notice("WARNING", "01000", text, "Connect again with a new token."));
   }
 
+  /** While a statement runs. */
+  keepInSight(): void {
+    if (this.#link.running > 0) this.#link.enforcer?.keepInSight();
+  }
+
   /** Stops what the server has worked on for longer than its principal's statements may: a run, planning, the end of a transaction. */
   limitTime(nowMs: number): void {
     const limit = this.options.statementLimits.limits.statementSeconds;

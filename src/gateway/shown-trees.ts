@@ -46,6 +46,8 @@ export class ShownTrees {
     if (evidence.planned.length >= MAX_PLANNED) evidence.broken = true;
     if (count > 1 || (count === 0 && kind === "parse")) evidence.broken = true;
     if (tree === null) return null;
+    // Analysed anew, since something about it was changed, and come to the same: whatever was let go by it stands.
+    if (planned.length === 0 && evidence.tree !== null && Buffer.compare(evidence.tree, tree) === 0) return null;
     evidence.tree = tree;
     const { enforcer, inTransaction } = this.#link;
     if (evidence.early === null || enforcer === null) return null;

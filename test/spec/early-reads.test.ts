@@ -110,6 +110,19 @@ describe.each([15, 18] as const)("a read that is run again before PostgreSQL %i"
     expect(settingsOf(shown)).toEqual([]);
   });
 
+  it("goes on where others change its table all the time, and it comes to the same", async () => {
+    await prepared("SELECT count(*) FROM orders");
+    const errors = new Set<string | null>();
+    for (let i = 0; i < 20; i++) {
+      await asOwner(
+        `ALTER TABLE orders ALTER memo SET STATISTICS ${100 + i}; CREATE TABLE IF NOT EXISTS made_${i} (n int)`,
+      );
+      for (let again = 0; again < 3; again++) errors.add(errorOf(await exchange(client, RUN, 1)));
+    }
+
+    expect([...errors]).toEqual([null]);
+  });
+
   it.each(["DEALLOCATE ALL", "DISCARD ALL"])("goes on behind %s", async (text) => {
     await prepared(READ);
     const dropped = await client.query(text);
