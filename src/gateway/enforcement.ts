@@ -84,6 +84,8 @@ export interface Ruling {
   /** It may show what the session's settings are. */
   readonly showsSettings: boolean;
   readonly maxRows: number | null;
+  /** It touches masked columns, or runs what may: of its errors and notices the client gets no word of the server's. */
+  readonly guarded: boolean;
   /** Of a policy in shadow: `permitted`, or why it would have been refused. Null: the policy is in force, or none is. */
   readonly shadow: string | null;
 }
@@ -94,6 +96,7 @@ export const UNJUDGED: Ruling = {
   requests: "[]",
   policy: null,
   inside: "owner",
+  guarded: false,
   showsSettings: true,
   maxRows: null,
   shadow: null,
@@ -360,6 +363,7 @@ export class Enforcement {
     return {
       ...told,
       error,
+      guarded: false,
       shadow: null,
       inside:
         analysed.callsFunctions || more.some(({ action }) => action === "call")

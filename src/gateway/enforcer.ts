@@ -215,7 +215,10 @@ export class Enforcer {
       const shown = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
       const explains = parsed.explain !== undefined && tree !== null && shown !== null;
       const ruling = explains ? this.planned(shown, tree, inTransaction) : shown;
-      return ruling === null ? null : { ...ruling, inside: insideOf(parsed.class, ruling.inside) };
+      if (ruling === null) return null;
+      const inside = insideOf(parsed.class, ruling.inside);
+      const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+      return { ...ruling, inside, guarded: ruling.guarded || (inside !== "none" && !columns.none) };
     } catch (error) {
       if (!(error instanceof CatalogTooOld) || this.#isRefreshed(parsed))
         return this.#rule(refusing(error), inTransaction);
@@ -264,11 +267,12 @@ export class Enforcer {
   /** @param own the statement's tree. @param late it runs already. Null: something has to be asked of the server first. */
   #ruleWith(
     analysed: Analysed,
-    { settings, planned, sight }: Evidence,
+    evidence: Evidence,
     own: Uint8Array | null,
     inTransaction: boolean,
     late = false,
   ): Ruling | null {
+    const { settings, planned, sight } = evidence;
     const judged =
       settings.length === 0
         ? this.#rule(analysed, inTransaction)
@@ -284,6 +288,7 @@ export class Enforcer {
     // It is of a text that was made for what could be seen before: the client is to prepare it again.
     const old = sight !== null && sight !== this.#seen?.sight && judged.error === null && seen.error !== null;
     const ruling = old ? { ...seen, error: planChanged() } : seen;
+    evidence.guarded = ruling.guarded;
     const servers = !analysed.callsFunctions && !analysed.firesTriggers;
     return planned.reduce((all, tree) => both(all, this.nested(tree, inTransaction, servers)), ruling);
   }
@@ -299,9 +304,10 @@ export class Enforcer {
     if (masked instanceof GatewayError) return { ...ruling, error: masked };
     const violation = masked.none ? null : this.#enforcement.checkMasks(tree, analysed, masked);
     if (violation !== null) return { ...ruling, error: violation };
-    if (sight.visible.everything) return ruling;
+    const guarded = guards(masked, analysed) ? { ...ruling, guarded: true } : ruling;
+    if (sight.visible.everything) return guarded;
     const proof = this.#enforcement.prove(tree, analysed, sight);
-    if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
+    if (!(proof instanceof Promise)) return proof === null ? guarded : { ...ruling, error: proof };
     return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
   }
 
@@ -324,10 +330,11 @@ export class Enforcer {
     const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
     const violation = columns.none ? null : this.#enforcement.checkMasks(tree, analysed, columns);
     if (violation !== null) return { ...ruling, error: violation };
+    const guarded = guards(columns, analysed) ? { ...ruling, guarded: true } : ruling;
     for (const seen of [this.#seen, this.#seenBefore]) {
       if (seen === null || seen.stamp !== stamp || !this.#enforcement.servesInside(seen.catalog)) continue;
       const proof = seen.sight.visible.everything ? null : this.#enforcement.prove(tree, analysed, seen.sight);
-      if (!(proof instanceof Promise)) return proof === null ? ruling : { ...ruling, error: proof };
+      if (!(proof instanceof Promise)) return proof === null ? guarded : { ...ruling, error: proof };
       proof.catch(() => undefined); // whoever asks next is told
     }
     return null;
@@ -440,7 +447,8 @@ function both(statement: Ruling, inside: Ruling): Ruling {
   const requests =
     inside.requests === "[]" ? statement.requests : statement.requests === "[]" ? inside.requests : joined;
   const shadow = statement.shadow === PERMITTED ? inside.shadow : statement.shadow;
-  return { ...statement, error: statement.error ?? inside.error, requests, shadow };
+  const guarded = statement.guarded || inside.guarded;
+  return { ...statement, error: statement.error ?? inside.error, requests, shadow, guarded };
 }
 
 function settingInside(): GatewayError {
@@ -448,6 +456,12 @@ function settingInside(): GatewayError {
     detail: "Why: the setting's name is known only while it runs.",
     hint: "Use SET before the call.",
   });
+}
+
+/** Its errors may quote values of masked columns: it touches such a relation, or runs code that may. */
+function guards(masked: MaskedColumns, { facts, callsFunctions, firesTriggers }: Analysed): boolean {
+  if (masked.none) return false;
+  return callsFunctions || firesTriggers || facts?.relations.some(({ oid }) => masked.isLabelled(oid)) === true;
 }
 
 /**

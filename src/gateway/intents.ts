@@ -46,6 +46,8 @@ export class Intents {
       ...([statement, sessionSeq, journal.statements, durable, startedMs, ruling.inside] as const),
       statementLimits.ofRun(ruling.maxRows, delivered ?? new Delivered()),
     );
+    run.guarded = ruling.guarded;
+    if (ruling.guarded) this.#link.guarded = true;
     run.executes = this.#behindName(statement)?.evidence ?? null;
     this.#link.ran(run);
     return run;

@@ -7,10 +7,17 @@
 import { Buffer } from "node:buffer";
 import type { Hash } from "node:crypto";
 import { GatewayError } from "../base/errors.ts";
+import { scrubbed } from "../masking/errors/scrub.ts";
 import type { Expectation } from "../statement/expectations.ts";
 import type { Answer, StatementRun } from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
-import { decodeReport, encodeErrorResponse, type Report, reportOf } from "../wire/error-response.ts";
+import {
+  decodeReport,
+  encodeErrorResponse,
+  encodeNoticeResponse,
+  type Report,
+  reportOf,
+} from "../wire/error-response.ts";
 import { backendLimits } from "../wire/frame-limits.ts";
 import { FrameScanner, type FrameVisitor } from "../wire/framing.ts";
 import { BACKEND } from "../wire/message-types.ts";
@@ -463,6 +470,7 @@ export class Relay implements FrameVisitor {
       if (settlement !== null) link.parts.journal.settled(settlement, null);
       link.names.endTransaction(expectation.batch);
       link.enforcer?.own.transactionEnded(expectation.batch);
+      link.guarded = false;
     }
     link.parts.settleSoon();
     return expectation.hidden ? "drop" : "pass";
@@ -486,7 +494,20 @@ export class Relay implements FrameVisitor {
   #noticed(at: number, end: number): Verdict {
     const { pass, problem } = this.#trees.noticed(this.#runBytes, at + 5, end);
     if (problem !== null) this.#withhold(problem);
-    return pass ? this.#aside(end - at) : "drop";
+    if (!pass) return "drop";
+    const verdict = this.#aside(end - at);
+    const current = this.#link.expectations.peek();
+    if (verdict !== "pass" || current === null || !this.#isGuarded(current)) return verdict;
+    const report = reportOf(decodeReport("NoticeResponse", this.#runBytes.subarray(at + 5, end)).fields);
+    return encoded((writer) => encodeNoticeResponse(writer, scrubbed(report)));
+  }
+
+  /** What the server says of it may quote values of masked columns. What a Parse says is about the text alone. */
+  #isGuarded({ kind, run, evidence }: Expectation): boolean {
+    const link = this.#link;
+    if (kind === "parse" || kind === "describeStatement") return false;
+    const ends = kind === "sync" || run?.statement.parsed?.class === "transaction";
+    return run?.guarded === true || evidence?.guarded === true || (ends && link.guarded);
   }
 
   #takeTree(expectation: Expectation): void {
@@ -518,7 +539,8 @@ export class Relay implements FrameVisitor {
     this.#trees.dismiss();
     const tooLong = failed.error === null && !link.asides.error(failed.run, end - at);
     // A deferred constraint or trigger, at the commit of an implicit transaction.
-    if (failed.kind === "sync") return this.#limited(this.#limitOf(failed, report, tooLong)) ?? "pass";
+    if (failed.kind === "sync")
+      return this.#limited(this.#limitOf(failed, report, tooLong)) ?? this.#errorToClient(failed, report);
     const skipped = link.expectations.skipToSync();
     if (link.expectations.length === 0) link.skipping = true;
     const limit = this.#limitOf(failed, report, tooLong);
@@ -579,9 +601,9 @@ export class Relay implements FrameVisitor {
 
   /** With the place in the client's own text, and without a guess at names that the client may not know. */
   #toldOf(failed: Expectation, report: Report): Report {
-    const { hint, ...rest } = report;
+    const { hint, ...rest } = this.#isGuarded(failed) ? scrubbed(report) : report;
     const guesses = hint !== undefined && report.code === UNDEFINED_COLUMN && this.#link.enforcer?.hides === true;
-    const told = guesses ? rest : report;
+    const told = guesses || this.#isGuarded(failed) ? rest : report;
     const origin = failed.run?.statement.origin ?? failed.origin;
     if (origin === null || report.position === undefined) return told;
     return { ...told, position: String(origin.toClient(Number(report.position))) };

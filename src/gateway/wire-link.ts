@@ -78,6 +78,8 @@ export class WireLink {
   endedMs = 0;
   /** Newest batch with a run that may change data. */
   #durableBatch = 0;
+  /** A statement of the open transaction touches masked columns: what its end says is told as theirs is. */
+  guarded = false;
   /** SQLSTATE of the server's last error, where it hit nothing that was let run. */
   lastError = "";
   /** Statements sent to run so far. */

@@ -16,6 +16,8 @@ export class Evidence {
   planned: readonly Uint8Array[] = [];
   /** More than one tree came with one answer, or none did where one must: nothing may be judged by what is here. */
   broken = false;
+  /** It touches masked columns, or runs what may: errors at its Bind are told by their codes alone. */
+  guarded = false;
   /** Names what is hidden from the principal: what the client reads in place of the server's errors, which tell of its columns. */
   instead: GatewayError | null = null;
   /** What the principal could see when the text went upstream, which was put into it; null: nothing was looked for. The gateway's. */
@@ -163,6 +165,8 @@ export class StatementRun {
   early: Evidence | null = null;
   /** EXECUTE: of the statement behind the name, which it was let go by. */
   executes: Evidence | null = null;
+  /** As its evidence's. */
+  guarded = false;
   /** The limit that it has passed. */
   over: "rows" | "bytes" | "seconds" | null = null;
   ended = false;

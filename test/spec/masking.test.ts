@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { reportOf } from "../../src/wire/error-response.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { errorOf } from "../support/policy-server.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -146,5 +147,29 @@ describe.each([15, 18] as const)("masked columns of PostgreSQL %i", (version) =>
     await client.query("BEGIN");
     expect(errorOf(await client.query(sql))).toBe(error);
     client.destroy();
+  });
+
+  const errors: readonly (readonly [sql: string, code: string, message: string])[] = [
+    ["INSERT INTO customers (id, ssn) VALUES (30, '123-45-6789')", "23505", "unique violation"],
+    ["UPDATE customers SET pay = -1 WHERE id = 1", "23514", "check violation"],
+    ["SELECT 1 / (id - 1) FROM customers", "22012", "division by zero"],
+    ["SELECT CAST(name AS int) FROM customers", "22P02", "invalid text representation"],
+  ];
+  it.each(errors)("say no more than a code in: %s", async (sql, code, message) => {
+    const client = await connect();
+    const answer = await client.query(sql);
+    client.destroy();
+    const error = answer.find((each) => each.type === "ErrorResponse");
+    const { severity: _, position: __, ...report } = reportOf(error?.fields ?? new Map());
+    expect([report.code, report.message]).toEqual([code, message]);
+    expect(JSON.stringify(report)).not.toMatch(/123-45|Ada|1815|Failing|Key/);
+  });
+
+  it("leave errors of other statements as the server says them", async () => {
+    const client = await connect();
+    const answer = await client.query("SELECT CAST('abc' AS int) FROM orders");
+    client.destroy();
+    const error = answer.find((each) => each.type === "ErrorResponse");
+    expect(reportOf(error?.fields ?? new Map()).message).toBe('invalid input syntax for type integer: "abc"');
   });
 });
