@@ -134,6 +134,20 @@ describe("a text that takes longer than the deadline", () => {
   });
 });
 
+describe("a text that is parsed on a busy machine", () => {
+  it("has its time of the processor, up to a limit by the clock", async () => {
+    const starved = { workers: 1, deadlineMs: 1, usedMs: () => 0 };
+    const patient = await loadParser(17, { ...starved, longestMs: 30_000 });
+    const impatient = await loadParser(17, { ...starved, longestMs: 20, maxBytes: 4_000_000 });
+    try {
+      expect(await patient.parseLarge(LONG, never)).toMatchObject({ ok: true });
+      expect(await impatient.parseLarge(SLOW, never)).toMatchObject({ ok: false, sqlstate: "54000" });
+    } finally {
+      await Promise.all([patient.close(), impatient.close()]);
+    }
+  });
+});
+
 describe("the queue in front of the workers", () => {
   it("is bounded: texts beyond it are refused at once", async () => {
     const single = await loadParser(17, { workers: 1, deadlineMs: 5_000 });

@@ -15,11 +15,17 @@ export const INLINE_BYTES = 8 * 1024;
 export interface ParserOptions {
   /** Longest text that is looked at in a worker. The gateway's own limit is usually lower. */
   readonly maxBytes?: number;
-  /** Time for one text in a worker. */
+  /** Time for one text in a worker, of the processor where the machine is busy. */
   readonly deadlineMs?: number;
+  /** The longest by the clock; ten times the other where absent. */
+  readonly longestMs?: number;
+  /** Milliseconds of the processor that this process has used; absent: texts have their time by the clock alone. */
+  readonly usedMs?: () => number;
   /** Worker threads, started when first needed. */
   readonly workers?: number;
 }
+
+const byTheClock = (): number => Number.POSITIVE_INFINITY;
 
 /** What a client reads when the grammar broke on its text. PostgreSQL says the same of its own stack. */
 const TOO_COMPLEX: ParseFailure = { ok: false, sqlstate: "54001", message: "stack depth limit exceeded" };
@@ -52,7 +58,9 @@ export class Parser {
     this.#grammar = grammar;
     this.#spare = spare;
     this.#maxBytes = options.maxBytes ?? 1024 * 1024;
-    this.#pool = new WorkerPool({ major, size: options.workers ?? 2, deadlineMs: options.deadlineMs ?? 250 });
+    const deadlineMs = options.deadlineMs ?? 250;
+    const { longestMs = 10 * deadlineMs, usedMs = byTheClock, workers = 2 } = options;
+    this.#pool = new WorkerPool({ major, size: workers, deadlineMs, longestMs, usedMs });
   }
 
   /**

@@ -11,7 +11,12 @@ import type { ParseFailure, ParseOutcome } from "./parsed-statement.ts";
 export interface WorkerPoolOptions {
   readonly major: Major;
   readonly size: number;
+  /** For one text. It is over when this has gone by, and this process has had as much of the processor: a busy machine is not the text's fault. */
   readonly deadlineMs: number;
+  /** Then it is over whatever the process has had. */
+  readonly longestMs: number;
+  /** Time of the processor that this process has used, all its threads together. */
+  readonly usedMs: () => number;
 }
 
 /** What a thread is told and what it says. `broken`: the answer stands, but the thread must not be asked again. */
@@ -24,6 +29,8 @@ export type ParseReply =
 
 /** Texts that wait for a thread. Beyond: refused at once, rather than all of them late. */
 const MAX_WAITING = 64;
+/** Between two looks whether a text has had its time. */
+const SHORTEST_MS = 10;
 /** Time for a thread to load the grammar. */
 const START_MS = 30_000;
 
@@ -103,14 +110,14 @@ export class WorkerPool {
 /** One thread: one text at a time, until it breaks. */
 class ParseThread {
   readonly #worker: Worker;
-  readonly #deadlineMs: number;
+  readonly #options: WorkerPoolOptions;
   #onReply: ((reply: ParseReply | null) => void) | null = null;
   #started = false;
   busy = false;
   ended = false;
 
   constructor(options: WorkerPoolOptions) {
-    this.#deadlineMs = options.deadlineMs;
+    this.#options = options;
     this.#worker = new Worker(workerEntry(import.meta.url, "./parse-worker.js"), {
       workerData: { major: options.major },
       // The grammar recurses: 16 MiB carry texts up to the limits that an operator may set.
@@ -138,8 +145,14 @@ class ParseThread {
     if (!this.#started && !(await this.#start())) return this.#broken(BROKEN);
     const request: ParseRequest = { text };
     this.#worker.postMessage(request);
-    const reply = await this.#next(this.#deadlineMs);
-    if (reply === "late") return this.#broken(tooLong(this.#deadlineMs));
+    const { deadlineMs, longestMs, usedMs } = this.#options;
+    const usedBefore = usedMs();
+    const reply = await this.#next(deadlineMs, (goneMs) => {
+      const used = usedMs();
+      const left = used === Number.POSITIVE_INFINITY ? 0 : deadlineMs - (used - usedBefore);
+      return Math.min(left, longestMs - goneMs);
+    });
+    if (reply === "late") return this.#broken(tooLong(deadlineMs));
     if (reply === null || reply.type !== "parsed") return this.#broken(BROKEN);
     return reply.broken ? this.#broken(reply.outcome) : reply.outcome;
   }
@@ -150,15 +163,26 @@ class ParseThread {
     return this.#started;
   }
 
-  /** The next message; null where the thread has ended, "late" where it has not come by then. */
-  #next(limitMs: number): Promise<ParseReply | null | "late"> {
+  /**
+   * The next message; null where the thread has ended, "late" where it has not come by then.
+   * @param leftMs of what is left when the limit has gone by, by how much has in all: none, and it is late.
+   */
+  #next(limitMs: number, leftMs: (goneMs: number) => number = () => 0): Promise<ParseReply | null | "late"> {
     if (this.ended) return Promise.resolve(null);
     return new Promise((resolve) => {
-      const limit = AbortSignal.timeout(limitMs);
-      const late = () => resolve("late");
-      limit.addEventListener("abort", late, { once: true });
+      let goneMs = 0;
+      let timer: NodeJS.Timeout;
+      const wait = (forMs: number): void => {
+        timer = setTimeout(() => {
+          goneMs += forMs;
+          const left = leftMs(goneMs);
+          if (left <= 0) resolve("late");
+          else wait(Math.max(left, SHORTEST_MS));
+        }, forMs);
+      };
+      wait(limitMs);
       this.#onReply = (reply) => {
-        limit.removeEventListener("abort", late);
+        clearTimeout(timer);
         resolve(reply);
       };
     });

@@ -9,6 +9,12 @@ export interface Clock {
   monotonicMs(): number;
 }
 
+/** Milliseconds of the processor that this process has used, all its threads together. */
+export function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   nowMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),

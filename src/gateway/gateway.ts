@@ -7,7 +7,7 @@ import { loadParser, type Parser } from "../analysis/parser.ts";
 import { isServerMajor, type ServerMajor } from "../analysis/query-tree/tree-facts.ts";
 import { StatementCache } from "../analysis/statement-cache.ts";
 import type { AuditLog } from "../audit/log.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, processorMs } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Config } from "../config/schema.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -99,7 +99,7 @@ export class Gateway {
   static async create(options: GatewayOptions): Promise<Gateway> {
     const gateway = new Gateway(options);
     for (const major of [15, 16, 17, 18] as const) {
-      gateway.#parsers.set(major, await loadParser(major));
+      gateway.#parsers.set(major, await loadParser(major, { usedMs: processorMs }));
       gateway.#caches.set(major, new StatementCache(STATEMENT_CACHE_BYTES));
     }
     return gateway;
