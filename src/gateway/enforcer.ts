@@ -10,6 +10,7 @@ import { copiedOut, type PolicyRequest } from "../analysis/requests.ts";
 import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
+import { definesMasked } from "../masking/masked/defines-masked.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
@@ -202,10 +203,11 @@ export class Enforcer {
       // What a query's COPY gives out is what the query reads.
       const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
       const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
-      const copied = judged.error === null && judged.shadow === null ? this.#copiesMasked(asked, inTransaction) : null;
-      if (copied !== null) return { ...judged, error: copied };
+      const runs = judged.error === null && judged.shadow === null;
+      const masked = runs ? this.#reachesMasked(parsed, asked, inTransaction) : null;
+      if (masked !== null) return { ...judged, error: masked };
       const tree = inner?.tree ?? null;
-      if (judged.error === null && judged.shadow === null) {
+      if (runs) {
         // What runs inside cannot wait for it.
         const sight = this.#sight(parsed, inTransaction);
         if (sight === null) return null;
@@ -227,10 +229,16 @@ export class Enforcer {
     }
   }
 
-  /** COPY of a relation gives out what stands there: no tree of a query, no mask. */
-  #copiesMasked(requests: readonly PolicyRequest[], inTransaction: boolean): GatewayError | null {
+  /** COPY of a relation gives out what stands there: no tree of a query, no mask. A definition reads it past all masks. */
+  #reachesMasked(
+    parsed: ParsedStatement,
+    requests: readonly PolicyRequest[],
+    inTransaction: boolean,
+  ): GatewayError | null {
     const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
     if (columns.none) return null;
+    const defined = definesMasked(parsed, requests, columns, this.#enforcement.catalog);
+    if (defined !== null) return defined;
     for (const { action, resource } of requests) {
       if (action !== "copyOut" || resource.kind !== "table") continue;
       const relation = this.#enforcement.catalog.relationByName(resource.schema, resource.name);
