@@ -290,8 +290,15 @@ function rolesOf(gateway: Gateway): Config["roles"] {
 /** Which policy decides from here on. */
 function recordPolicy(log: AuditLog, actor: string, before: string | null, active: ActivePolicy | null): void {
   if (active === null) return;
-  const { set, mode } = active;
-  log.append({ type: "policy.published", actor, after: set.version, mode, ...(before === null ? {} : { before }) });
+  const { set, mode, labels } = active;
+  log.append({
+    type: "policy.published",
+    actor,
+    after: set.version,
+    mode,
+    ...(before === null ? {} : { before }),
+    ...(labels.file === "" ? {} : { labels: labels.version }),
+  });
   log.handOver();
 }
 

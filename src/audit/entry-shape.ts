@@ -12,7 +12,7 @@ export const ENTRY_SHAPES = {
   "gateway.stopped": { reason: "text", counters: "counters" },
   "gateway.heartbeat": { counters: "counters", registry: "tree" },
   "config.changed": { actor: "text", before: "hash?", after: "hash", changed: "texts?" },
-  "policy.published": { actor: "text", before: "hash?", after: "hash", mode: "enforce|shadow" },
+  "policy.published": { actor: "text", before: "hash?", after: "hash", mode: "enforce|shadow", labels: "hash?" },
   "session.opened": {
     principal: "principal",
     clientAddress: "text",

@@ -34,7 +34,7 @@ export interface ConfigChange {
 export function reloadEffect(path: string): ReloadEffect {
   const below = (key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`);
   if (RESTART.some(below)) return "restart";
-  return below("roles") || below("policyMode") ? "now" : "sessions"; // looked up at each request, and at each statement
+  return below("roles") || below("policyMode") || below("labels") ? "now" : "sessions"; // looked up at each request, and at each statement
 }
 
 /** SHA-256, hex, of the canonical JSON of `config` with its secrets left out. */

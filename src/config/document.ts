@@ -212,7 +212,7 @@ export const ConfigDocument = z.strictObject({
     .describe(
       "`shadow`: the policy decides and its decisions are recorded, and none is enforced. `none`: every agent may do what its upstream role may.",
     ),
-  labels: path().optional().describe("File of the labels: which columns are masked."),
+  labels: path().optional().describe("File of the labels: which columns are masked, and how. Needs a policy in force."),
   limits: Limits.prefault({}).describe("Limits of sessions, statements and messages."),
   approvals: Approvals.prefault({}).describe("Held statements. Accepted now, used when approvals are."),
   recording: Recording.prefault({}).describe("Recordings. Accepted now, used when recordings are."),

@@ -51,6 +51,7 @@ function document(wirePort: number, httpPort: number, issuerUrl: string, postgre
       },
     },
     policy: "policy",
+    labels: "labels.yaml",
     roles: { reviewer: ["dba"], auditor: ["audit"], admin: ["platform"] },
   };
 }

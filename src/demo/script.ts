@@ -25,7 +25,7 @@ type Say = (line: string) => void;
 
 const STEPS: readonly (readonly [title: string, step: (demo: Demo, say: Say) => Promise<void>])[] = [
   ["Who is who", tellIdentity],
-  ["Reading", read],
+  ["Reading, and what is masked", read],
   ["Writing, in transactions", write],
   ["What policy denies", tryDenied],
   ["Bad tokens", tryBadTokens],
@@ -84,14 +84,52 @@ async function read(demo: Demo, say: Say): Promise<void> {
   await withAgent(demo, await demo.issuer.tokenFor("report-agent"), async (client) => {
     const [count] = await rows(client, "SELECT count(*)::int AS customers FROM customers");
     expect(Number(count?.["customers"]) >= 5_000, `there are ${String(count?.["customers"])} customers`);
-    const query = "SELECT id, full_name, email FROM customers WHERE country = $1 ORDER BY id LIMIT 2";
+    const query = `SELECT full_name, email, card_number, to_char(date_of_birth, 'YYYY-MM-DD') AS born
+      FROM customers WHERE country = $1 AND card_number IS NOT NULL ORDER BY id LIMIT 2`;
     const found = await rows(client, query, ["NL"]);
     expect(found.length === 2, `two customers were asked for, ${found.length} came`);
-    say(
-      `${String(count?.["customers"])} customers. Two of them: ${found.map((row) => `${String(row["full_name"])} <${String(row["email"])}>`).join(", ")}.`,
-    );
-    say("Nothing is masked yet.");
+    const shown = found.map((row) => Object.values(row).map(String).join(", "));
+    for (const { email, card_number: card, born } of found) {
+      expect(email === MASKED, `an e-mail address came as ${String(email)}`);
+      expect(/^\*\*\*\d{4}$/.test(String(card)), `a card number came as ${String(card)}`);
+      expect(/-01-01$/.test(String(born)), `a date of birth came as ${String(born)}`);
+    }
+    say(`${String(count?.["customers"])} customers. Name, e-mail, card, born: ${shown.join("; ")}.`);
+    await askByOtherWays(client, say);
   });
+}
+
+const MASKED = "[masked]";
+
+/** Another name, another type, a function over it, COPY: all see the mask. So does a question, which then tells nothing. */
+async function askByOtherWays(client: pg.Client, say: Say): Promise<void> {
+  const [other] = await rows(
+    client,
+    "SELECT ssn AS x, ssn::varchar AS y, reverse(ssn) AS z, row_to_json(c)->>'ssn' AS w FROM customers c LIMIT 1",
+  );
+  const ways = Object.values(other ?? {});
+  expect(ways.join() === `${MASKED},${MASKED},]deksam[,${MASKED}`, `an SSN came as ${ways.join(", ")}`);
+  const copied = await copyOut(client, "COPY (SELECT ssn FROM customers LIMIT 1) TO STDOUT");
+  expect(copied === `${MASKED}\n`, `COPY gave ${copied}`);
+  say(`The SSN by an alias, a cast, reverse(), as JSON and by COPY: ${[...ways, copied.trim()].join(", ")}.`);
+  const answers = new Set<string>();
+  for (let digit = 0; digit <= 9; digit++) {
+    const [row] = await rows(client, "SELECT count(*) AS n FROM customers WHERE ssn LIKE $1", [`${digit}%`]);
+    answers.add(String(row?.["n"]));
+  }
+  expect([...answers].join() === "0", `asked for first digits, the counts were ${[...answers].join(", ")}`);
+  say("How many SSNs begin with 0, 1, … 9? Ten times 0: a condition sees the mask too.");
+}
+
+async function copyOut(client: pg.Client, sql: string): Promise<string> {
+  let text = "";
+  const take = (message: { readonly chunk: Uint8Array }): void => {
+    text += Buffer.from(message.chunk).toString();
+  };
+  client.connection.on("copyData", take);
+  await client.query(sql);
+  client.connection.off("copyData", take);
+  return text;
 }
 
 async function write(demo: Demo, say: Say): Promise<void> {

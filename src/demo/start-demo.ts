@@ -7,6 +7,7 @@ import { type Authority, createAuthority } from "./certificates.ts";
 import { type DemoDatabase, startDatabase } from "./database.ts";
 import { demoConfig } from "./demo-config.ts";
 import { DemoFolder } from "./demo-folder.ts";
+import { DEMO_LABELS } from "./demo-labels.ts";
 import { DEMO_POLICY } from "./demo-policy.ts";
 import type { Interruption } from "./interruption.ts";
 import { type DemoIssuer, startDemoIssuer } from "./issuer/issuer.ts";
@@ -126,6 +127,7 @@ async function startOnPorts(
       issuer = await startDemoIssuer({ port: issuerPort, folder: folder.file("issuer") });
       const addresses = { wirePort, httpPort, issuerUrl: issuer.url, postgresPort: database.server.port };
       await folder.write("policy/shop.cedar", DEMO_POLICY);
+      await folder.write("labels.yaml", DEMO_LABELS);
       await folder.write("postern.yaml", demoConfig(addresses));
       const gateway = await runGateway({
         configPath: folder.file("postern.yaml"),

@@ -50,6 +50,8 @@ describe("the demo with --once", () => {
       "expired an hour ago: refused, 28000",
       "another audience: refused, 28000",
       "(alg: none): refused, 28000",
+      "by COPY: [masked]",
+      "Ten times 0",
       "DROP TABLE customers: refused, 42501",
       "Policy no-definitions: agents do not change definitions (drop on table",
     ]) {

@@ -4,7 +4,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encoded } from "../../src/wire/encode.ts";
 import { reportOf } from "../../src/wire/error-response.ts";
+import { encodeBind, encodeExecute, encodeParse, encodeSync } from "../../src/wire/extended.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { errorOf } from "../support/policy-server.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -171,5 +173,51 @@ describe.each([15, 18] as const)("masked columns of PostgreSQL %i", (version) =>
     client.destroy();
     const error = answer.find((each) => each.type === "ErrorResponse");
     expect(reportOf(error?.fields ?? new Map()).message).toBe('invalid input syntax for type integer: "abc"');
+  });
+
+  it("follow a labels.yaml that is read again, at once, and keep the last that had no mistake", async () => {
+    const file = join(folder, "labels.yaml");
+    const client = await connect();
+    const read = async () => rows(await client.query("SELECT name, ssn FROM customers WHERE id = 1"));
+    await writeFile(file, LABELS.replace("customers.ssn: pii", "customers.name: pii"));
+    await gateway.running.reload();
+    expect(await read()).toEqual([["[masked]", "123-45-6789"]]);
+
+    await writeFile(file, LABELS.replace("customers.ssn: pii", "customers.ssn: pill"));
+    await expect(gateway.running.reload()).rejects.toThrow("pill");
+    expect(await read()).toEqual([["[masked]", "123-45-6789"]]);
+
+    await writeFile(file, LABELS);
+    await gateway.running.reload();
+    expect(await read()).toEqual([["Ada", "[masked]"]]);
+    client.destroy();
+  });
+
+  it("are not shown by a statement that was prepared when they were not masked", async () => {
+    const file = join(folder, "labels.yaml");
+    await writeFile(file, LABELS.replace("customers.ssn: pii", "customers.ssn: public"));
+    await gateway.running.reload();
+    const client = await connect();
+    const run = [
+      encoded((writer) =>
+        encodeBind(writer, { portal: "", statement: "s", parameterFormats: [], parameters: [], resultFormats: [] }),
+      ),
+      encoded((writer) => encodeExecute(writer, { portal: "", maxRows: 0 })),
+      encoded(encodeSync),
+    ];
+    const query = new TextEncoder().encode("SELECT ssn FROM customers WHERE id = 1");
+    client.send(
+      encoded((writer) => encodeParse(writer, { statement: "s", query, parameterTypes: [] })),
+      ...run,
+    );
+    expect(rows(await client.until("ReadyForQuery"))).toEqual([["123-45-6789"]]);
+    await writeFile(file, LABELS);
+    await gateway.running.reload();
+
+    client.send(...run);
+    const answer = await client.until("ReadyForQuery");
+
+    expect([errorOf(answer), rows(answer)]).toEqual(["0A000", []]);
+    client.destroy();
   });
 });
