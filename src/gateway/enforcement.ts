@@ -19,6 +19,7 @@ import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
 import { checkInvariant } from "../masking/invariant/check-invariant.ts";
 import type { LabelSet } from "../masking/labels/label-set.ts";
+import { labelledWrites } from "../masking/labels/labelled-writes.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { unmasked } from "../masking/masked/unmasked.ts";
 import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
@@ -351,7 +352,9 @@ export class Enforcement {
   /** Decides. @param more requests of the statement beside those of its tree. */
   rule(analysed: Analysed, more: readonly PolicyRequest[], subject: Subject, inTransaction: boolean): Ruling {
     const { set, mode } = this.#options.policies();
-    const requests = more.length === 0 ? analysed.requests : [...more, ...analysed.requests];
+    const labelled = this.#labelledWrites(analysed, more);
+    const extra = more.length + labelled.length;
+    const requests = extra === 0 ? analysed.requests : [...more, ...analysed.requests, ...labelled];
     const context = contextOf(subject, analysed.facts, inTransaction, this.#options.clock);
     const decisions = requests.map((request) => set.decide(subject.principal, request, context));
     const combined = combine(decisions);
@@ -374,6 +377,14 @@ export class Enforcement {
       showsSettings: analysed.showsSettings !== false,
       maxRows: combined.verdict === "permit" ? (combined.obligations.maxRows ?? null) : null,
     };
+  }
+
+  #labelledWrites({ facts }: Analysed, more: readonly PolicyRequest[]): readonly PolicyRequest[] {
+    const writes = facts?.relations.some(({ action }) => action === "insert" || action === "update") === true;
+    if (!writes && !more.some(({ action }) => action === "copyIn")) return [];
+    const { set: policies, labels } = this.#options.policies();
+    const catalog = this.#catalog;
+    return labelledWrites(facts, more, this.#masks.labels({ catalog, policies, labels }), catalog);
   }
 
   /** What was found by another catalog or other listings holds no more. */

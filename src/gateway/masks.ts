@@ -52,6 +52,11 @@ export class Masks {
     return { columns, learning: missing.length === 0 ? null : this.#learn(columns, missing) };
   }
 
+  /** Labels of the catalog, whoever asks. */
+  labels(basis: Basis): LabelMap {
+    return this.#keepUp(basis);
+  }
+
   /** @returns whether the tree was known. */
   #take(columns: MaskedColumns, key: string): boolean {
     const tree = this.#learned.get(key);

@@ -45,6 +45,8 @@ quarantine: off
 const POLICY = `
 @id("connect") permit (principal in Group::"agents", action == Action::"connect", resource in Database::"shop");
 @id("all") permit (principal in Group::"agents", action in [Action::"read", Action::"write", Action::"call", Action::"set"], resource in Database::"shop");
+@id("no-labels") forbid (principal in Group::"careful", action == Action::"writeLabelled", resource);
+@id("no-pii") forbid (principal in Group::"wary", action == Action::"writeLabelled", resource == Label::"pii");
 @id("reveal") permit (principal in Group::"seers", action == Action::"reveal", resource) when { resource in [Label::"pii", Label::"pay"] };
 `;
 
@@ -218,6 +220,28 @@ describe.each([15, 18] as const)("masked columns of PostgreSQL %i", (version) =>
     const answer = await client.until("ReadyForQuery");
 
     expect([errorOf(answer), rows(answer)]).toEqual(["0A000", []]);
+    client.destroy();
+  });
+
+  const labelled: readonly (readonly [sql: string, group: string, error: string | null])[] = [
+    ["INSERT INTO customers (id, name, ssn) VALUES (7, 'New', '1')", "careful", "42501"],
+    ["INSERT INTO customers (id, name) VALUES (7, 'New')", "careful", null],
+    ["INSERT INTO customers VALUES (7, 'New', '1')", "careful", "42501"],
+    ["UPDATE customers SET ssn = '1' WHERE id = 1", "careful", "42501"],
+    ["UPDATE customers SET name = '1' WHERE id = 1", "careful", null],
+    ["UPDATE people SET number = '1' WHERE id = 1", "careful", "42501"],
+    ["WITH w AS (UPDATE customers SET ssn = '1' WHERE id = 1) SELECT 1", "careful", "42501"],
+    ["INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET ssn = '1'", "careful", "42501"],
+    ["COPY customers FROM STDIN", "careful", "42501"],
+    ["COPY customers (id, ssn) FROM STDIN", "careful", "42501"],
+    ["DELETE FROM customers WHERE id = 1", "careful", null],
+    ["UPDATE customers SET ssn = '1' WHERE id = 1", "wary", "42501"],
+    ["UPDATE customers SET pay = 1 WHERE id = 1", "wary", null],
+  ];
+  it.each(labelled)("are written as policy says by writeLabelled: %s, by the %s", async (sql, group, error) => {
+    const client = await connect(group);
+    await client.query("BEGIN");
+    expect(errorOf(await client.query(sql))).toBe(error);
     client.destroy();
   });
 });
