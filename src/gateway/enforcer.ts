@@ -15,9 +15,11 @@ import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
+import { withoutHidden } from "../masking/visibility/report-names.ts";
 import type { VisibleObjects } from "../masking/visibility/visible-objects.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
+import type { Report } from "../wire/error-response.ts";
 import {
   type Analysed,
   asksNothing,
@@ -142,6 +144,11 @@ export class Enforcer {
   /** Something of the database is hidden from the principal, as far as that has been asked. */
   get hides(): boolean {
     return this.#seen !== null && !this.#enforcement.inShadow && !this.#seen.sight.visible.everything;
+  }
+
+  /** What the client may read of an error of the server's. */
+  tellable(report: Report): Report {
+    return this.#seen === null || !this.hides ? report : withoutHidden(report, this.#seen.sight.visible);
   }
 
   /** Of a statement that names a relation that is hidden: the refusal that it will come to. Null: it names none. */

@@ -601,9 +601,12 @@ export class Relay implements FrameVisitor {
 
   /** With the place in the client's own text, and without a guess at names that the client may not know. */
   #toldOf(failed: Expectation, report: Report): Report {
-    const { hint, ...rest } = this.#isGuarded(failed) ? scrubbed(report) : report;
-    const guesses = hint !== undefined && report.code === UNDEFINED_COLUMN && this.#link.enforcer?.hides === true;
-    const told = guesses || this.#isGuarded(failed) ? rest : report;
+    const { enforcer } = this.#link;
+    const shown = this.#isGuarded(failed) ? scrubbed(report) : report;
+    const tellable = enforcer?.tellable(shown) ?? shown;
+    const { hint, ...rest } = tellable;
+    const guesses = hint !== undefined && report.code === UNDEFINED_COLUMN && enforcer?.hides === true;
+    const told = guesses ? rest : tellable;
     const origin = failed.run?.statement.origin ?? failed.origin;
     if (origin === null || report.position === undefined) return told;
     return { ...told, position: String(origin.toClient(Number(report.position))) };
