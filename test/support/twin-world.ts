@@ -280,7 +280,7 @@ export async function startTwinGateway(postgres: TestPostgres): Promise<TwinGate
 }
 
 /** Functions that an operator has looked at: none of them reads what is labelled. */
-const LISTED: ReadonlySet<string> = new Set(["twin.double(integer)", "twin.told()"]);
+const LISTED: ReadonlySet<string> = new Set(["twin.double(n integer)", "twin.told()"]);
 
 /** Rows of a script that answers in text, or the error's SQLSTATE. */
 export function rowsOf(lines: readonly string[]): unknown {

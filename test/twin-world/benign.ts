@@ -54,7 +54,6 @@ export const BENIGN: readonly Benign[] = [
     "SELECT 'x'::int",
     "SELECT nothing FROM countries",
     "SELECT * FROM nowhere",
-    "SELEC 1",
     "SHOW search_path",
     "SHOW server_version",
     "SET statement_timeout = '5s'",
@@ -112,7 +111,7 @@ export const BENIGN: readonly Benign[] = [
   { sql: "SELECT id, status, note FROM orders WHERE id = 2", rows: [["2", "open", "[masked]"]] },
   {
     sql: "SELECT o.id, c.country, c.email FROM orders o JOIN customers c ON c.id = o.customer WHERE o.id = 1",
-    rows: [["1", "fr", "[masked]"]],
+    rows: [["1", "de", "[masked]"]],
   },
   { sql: "SELECT sum(amount) FROM orders", rows: [["4860.00"]] },
   {
