@@ -8,6 +8,7 @@ import { hash } from "node:crypto";
 import type { Catalog } from "../analysis/catalog.ts";
 import { type FunctionListing, FunctionRules, type ListingProblem } from "../analysis/functions.ts";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import type { QueryNode } from "../analysis/query-tree/query-node.ts";
 import { readQueryTree } from "../analysis/query-tree/reader.ts";
 import { touchedBy } from "../analysis/query-tree/touched.ts";
 import type { ServerMajor, TreeFacts } from "../analysis/query-tree/tree-facts.ts";
@@ -127,6 +128,7 @@ export class Enforcement {
   readonly #checks = new WeakMap<MaskedColumns, WeakMap<Analysed, GatewayError | null>>();
   /** Of a tree, for those who see the same: null where it shows nothing hidden. */
   readonly #proofs = new WeakMap<CatalogVisibility, WeakMap<Analysed, GatewayError | null>>();
+  #newest: { readonly tree: Uint8Array; readonly queries: readonly QueryNode[] } | null = null;
   /** Sessions whose open transaction may change what names mean to others. */
   readonly #defining = new Set<object>();
   #definedMs = Number.NEGATIVE_INFINITY;
@@ -170,7 +172,7 @@ export class Enforcement {
 
   /** What a tree says, for a session that judges it by a catalog of its own. @throws {GatewayError} where it cannot be read. */
   factsOf(tree: Uint8Array): TreeFacts {
-    return touchedBy(readQueryTree(tree, this.#options.major), this.#options.major);
+    return touchedBy(this.#read(tree), this.#options.major);
   }
 
   /** What a utility statement asks for. @throws {GatewayError} where no policy may permit it. */
@@ -255,7 +257,7 @@ export class Enforcement {
     }
     this.#options.counts.misses++;
     try {
-      const facts = touchedBy(readQueryTree(tree, this.#options.major), this.#options.major);
+      const facts = touchedBy(this.#read(tree), this.#options.major);
       const showsSettings = this.#showsSettings(facts);
       const analysed = { facts, showsSettings, ...treeRequests(facts, this.#catalog, this.#rules) };
       if (this.#trees.size >= MAX_TREES) this.#trees.clear();
@@ -295,7 +297,7 @@ export class Enforcement {
 
   #checked(tree: Uint8Array, masked: MaskedColumns): GatewayError | null {
     try {
-      const [violation] = checkInvariant(readQueryTree(tree, this.#options.major), masked);
+      const [violation] = checkInvariant(this.#read(tree), masked);
       return violation === undefined ? null : unmasked(violation, this.#catalog);
     } catch (error) {
       const { refusal } = refusing(error);
@@ -326,15 +328,23 @@ export class Enforcement {
   /** Whether EXPLAIN of the query of that tree would name something hidden; where it cannot be told, it would. */
   planShowsHidden(tree: Uint8Array, sight: CatalogVisibility): boolean {
     try {
-      return sight.planShowsHidden(readQueryTree(tree, this.#options.major));
+      return sight.planShowsHidden(this.#read(tree));
     } catch {
       return true;
     }
   }
 
+  /** A tree is asked about several times in a row: by policy, for masks, for catalogs. */
+  #read(tree: Uint8Array): readonly QueryNode[] {
+    if (this.#newest?.tree === tree) return this.#newest.queries;
+    const queries = readQueryTree(tree, this.#options.major);
+    this.#newest = { tree, queries };
+    return queries;
+  }
+
   #proofOf(tree: Uint8Array, sight: CatalogVisibility, own: Analysed["own"]): CatalogVerdict {
     try {
-      return sight.prove(readQueryTree(tree, this.#options.major), own);
+      return sight.prove(this.#read(tree), own);
     } catch (error) {
       const { refusal } = refusing(error);
       if (refusal === null) throw error;

@@ -30,6 +30,7 @@ import {
   refusing,
   type Subject,
 } from "./enforcement.ts";
+import type { Masked } from "./masks.ts";
 import { OwnView } from "./own-view.ts";
 
 /** Where names of the server's own relations are looked up; the tree shows whether they mean others. */
@@ -72,6 +73,7 @@ export class Enforcer {
   #awaited: Promise<void> | null = null;
   #asked: { readonly cause: object; readonly times: number } | null = null;
   #seen: Seen | null = null;
+  #maskedAs: { readonly catalog: Catalog; readonly stamp: string; readonly masked: Masked } | null = null;
   /** Before that, of another catalog. */
   #seenBefore: Seen | null = null;
 
@@ -226,7 +228,7 @@ export class Enforcer {
       const ruling = explains ? this.planned(shown, tree, inTransaction) : shown;
       if (ruling === null) return null;
       const inside = insideOf(parsed.class, ruling.inside);
-      const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+      const { columns } = this.#maskedNow(inTransaction);
       return { ...ruling, inside, guarded: ruling.guarded || (inside !== "none" && !columns.none) };
     } catch (error) {
       if (!(error instanceof CatalogTooOld) || this.#isRefreshed(parsed))
@@ -242,7 +244,7 @@ export class Enforcer {
     requests: readonly PolicyRequest[],
     inTransaction: boolean,
   ): GatewayError | null {
-    const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    const { columns } = this.#maskedNow(inTransaction);
     if (columns.none) return null;
     const defined = definesMasked(parsed, requests, columns, this.#enforcement.catalog);
     if (defined !== null) return defined;
@@ -328,9 +330,20 @@ export class Enforcer {
 
   /** What is masked for the principal. @param cause of the question, should there be one. Null: ask again. */
   #masked(cause: object, inTransaction: boolean): MaskedColumns | GatewayError | null {
-    const { columns, learning } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    const { columns, learning } = this.#maskedNow(inTransaction);
     if (learning === null) return columns;
     return this.#waits(cause, learning) ? null : outOfSight();
+  }
+
+  /** The same where nothing can wait: a mask whose tree has not come is one that nothing is. */
+  #maskedNow(inTransaction: boolean): Masked {
+    const { catalog } = this.#enforcement;
+    const stamp = this.#enforcement.stamp(inTransaction);
+    const known = this.#maskedAs;
+    if (known !== null && known.catalog === catalog && known.stamp === stamp) return known.masked;
+    const masked = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    this.#maskedAs = masked.learning === null ? { catalog, stamp, masked } : null;
+    return masked;
   }
 
   /**
@@ -341,8 +354,7 @@ export class Enforcer {
     const shown = this.#shown(ruling, analysed, tree, inTransaction);
     if (shown !== null) return shown;
     const stamp = this.#enforcement.stamp(inTransaction);
-    // A mask whose tree has not come is one that nothing is.
-    const { columns } = this.#enforcement.maskedFor(this.#subject, inTransaction);
+    const { columns } = this.#maskedNow(inTransaction);
     const violation = columns.none ? null : this.#enforcement.checkMasks(tree, analysed, columns);
     if (violation !== null) return { ...ruling, error: violation };
     const guarded = guards(columns, analysed) ? { ...ruling, guarded: true } : ruling;
