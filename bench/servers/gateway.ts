@@ -120,6 +120,7 @@ async function writeConfiguration(
     store: { url: { file: "store-url" } },
     issuers: [{ url: ISSUER_URL, audience: AUDIENCE, kind: "agent", groups: "groups", jwks: "jwks.json" }],
     policy: "./policy",
+    labels: "./labels.yaml",
     databases: {
       [database]: {
         host: upstream.target.host,
@@ -135,6 +136,7 @@ async function writeConfiguration(
   };
   const files = {
     "postern.yaml": JSON.stringify(document, null, 2),
+    "labels.yaml": LABELS,
     "jwks.json": issuer.jwks,
     "store-url": upstream.storeUrl,
     "agent-password": password,
@@ -155,6 +157,13 @@ function servedBy({ served, upstream }: GatewayOptions): Served {
   const { database } = upstream.target;
   return served ?? { database, role: "agent", password: upstream.agentPassword, policy: { "agents.cedar": POLICY } };
 }
+
+/** Two of eight columns of one view: a constant, and a mask that is computed. */
+const LABELS = `
+masks: { pii.email: redact, pii.ssn: { mask: partial, show: 4 } }
+columns: { "*.public.bulk_labelled.email": pii.email, "*.public.bulk_labelled.ssn": pii.ssn }
+quarantine: off
+`;
 
 /** What an installation has: reads and writes are permitted, whole tables are not to be written, a bound on rows is looked at. */
 const POLICY = `

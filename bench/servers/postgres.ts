@@ -112,10 +112,11 @@ host all bench 127.0.0.1/32 trust
 host all all   127.0.0.1/32 scram-sha-256
 `;
 
-/** Eight columns of the kinds that tables have, about 130 bytes a row. */
+/** Eight columns of the kinds that tables have, about 130 bytes a row; and the same by a name that has labels through Postern. */
 function bulkTable(rows: number): string {
   return `CREATE TABLE bulk AS SELECT n AS id, 'customer ' || n AS name, 'c' || n || '@example.com' AS email,
       lpad((n::bigint * 7919 % 1000000000)::text, 9, '0') AS ssn, n % 97 AS branch, (n * 1.37)::numeric(12,2) AS balance,
       timestamptz '2026-01-01 00:00:00Z' + n * interval '1 second' AS opened, repeat('note ', 6) AS note
-    FROM generate_series(1, ${rows}) n; GRANT SELECT ON bulk TO agent`;
+    FROM generate_series(1, ${rows}) n; GRANT SELECT ON bulk TO agent;
+    CREATE VIEW bulk_labelled AS SELECT * FROM bulk; GRANT SELECT ON bulk_labelled TO agent`;
 }
