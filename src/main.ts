@@ -116,7 +116,7 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
   recordConfig(log, "start", null, configHash(config), []);
   const policies = new PolicySource(config);
   recordPolicy(log, "start", null, policies.active);
-  warnOfShadow(logger, config, policies.active);
+  warnOfShadow(logger, policies.active);
   const identityOf = ({ issuers, certificates }: Config, previous?: Identity) =>
     createIdentity({
       issuers,
@@ -230,7 +230,7 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
       const published = policies.reload(next);
       if (published !== null) {
         recordPolicy(log, "reload", published.before, policies.active);
-        warnOfShadow(logger, next, policies.active);
+        warnOfShadow(logger, policies.active);
       }
       if (lines.length > 0) recordConfig(log, "reload", configHash(current), configHash(next), lines);
       current = next;
@@ -302,10 +302,7 @@ function recordPolicy(log: AuditLog, actor: string, before: string | null, activ
   log.handOver();
 }
 
-function warnOfShadow(logger: Logger, { labels }: Config, active: ActivePolicy | null): void {
-  if (labels !== undefined && active?.mode !== "enforce") {
-    logger.warn("labels are configured, and nothing is masked: only a policy that is enforced masks columns");
-  }
+function warnOfShadow(logger: Logger, active: ActivePolicy | null): void {
   if (active?.mode !== "shadow") return;
   logger.warn("the policy is in shadow mode: its decisions are recorded, and nothing that it forbids is refused");
 }

@@ -23,7 +23,7 @@ export function crossCheck(document: ConfigDocument, report: Report): void {
 }
 
 /** To run without a policy is to let every agent do what its role may: it has to be said. */
-function checkPolicy({ policy, policyMode }: ConfigDocument, report: Report): void {
+function checkPolicy({ policy, policyMode, labels }: ConfigDocument, report: Report): void {
   if (policy === undefined && policyMode !== "none") {
     const hint =
       "postern init writes a folder to start from; policyMode: none lets every agent do what its upstream role may";
@@ -31,6 +31,11 @@ function checkPolicy({ policy, policyMode }: ConfigDocument, report: Report): vo
   }
   if (policy !== undefined && policyMode === "none") {
     report("warning", ["policyMode"], "the policy is not used: every agent may do what its upstream role may");
+  }
+  if (labels !== undefined && policyMode !== "enforce") {
+    // Design page policy: shadow is refused for masks. Whoever labels a column expects that it does not show.
+    const message = `nothing would be masked where policyMode is ${policyMode}`;
+    report("error", ["labels"], message, "set policyMode: enforce, or leave labels out");
   }
 }
 

@@ -276,6 +276,16 @@ limits: { session: { idle: 90 } }
     ],
     ["no policy", MINIMAL.replace("policyMode: none\n", ""), "policy: is missing: nothing would be permitted"],
     ["a shadow of no policy", MINIMAL.replace("Mode: none", "Mode: shadow"), "policy: is missing"],
+    [
+      "labels without a policy",
+      `${MINIMAL}labels: ./labels.yaml\n`,
+      "labels: nothing would be masked where policyMode is none",
+    ],
+    [
+      "labels beside a shadow",
+      `${MINIMAL.replace("Mode: none", "Mode: shadow")}policy: ./policy\nlabels: ./labels.yaml\n`,
+      "labels: nothing would be masked where policyMode is shadow",
+    ],
     ["a policy that is not used", `${MINIMAL}policy: ./policy\n`, "the policy is not used"],
     [
       "a limit that is none",

@@ -244,15 +244,4 @@ describe.each([15, 18] as const)("masked columns of PostgreSQL %i", (version) =>
     expect(errorOf(await client.query(sql))).toBe(error);
     client.destroy();
   });
-
-  it.each(["shadow", "none"] as const)("are told to be masked nowhere where policyMode is %s", async (policyMode) => {
-    const config = {
-      policyMode,
-      labels: join(folder, "labels.yaml"),
-      ...(policyMode === "none" ? {} : { policy: folder }),
-    };
-    await using unmasked = await startGateway({ postgres, database: "shop", role: APP, config });
-    expect(unmasked.logLines.join("\n")).toContain("nothing is masked");
-    expect(gateway.logLines.join("\n")).not.toContain("nothing is masked");
-  });
 });
