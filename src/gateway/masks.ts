@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import type { Catalog } from "../analysis/catalog.ts";
 import type { ServerMajor } from "../analysis/query-tree/tree-facts.ts";
+import { GatewayError } from "../base/errors.ts";
 import type { LabelMap } from "../masking/labels/label-map.ts";
 import type { LabelSet } from "../masking/labels/label-set.ts";
 import { resolveLabels } from "../masking/labels/spread.ts";
@@ -69,8 +70,17 @@ export class Masks {
   #learn(columns: MaskedColumns, missing: readonly (readonly [key: string, question: string])[]): Promise<void> {
     const known = this.#learning.get(columns);
     if (known !== undefined) return known;
-    const learn = async (): Promise<void> => {
-      const trees = await this.#trees(missing.map(([, question]) => question));
+    const learning = this.#ask(columns, missing).finally(() => this.#learning.delete(columns));
+    this.#learning.set(columns, learning);
+    return learning;
+  }
+
+  /** All at once; where the server finds a fault with one, each by itself: it is the fault of those that it is of. */
+  async #ask(columns: MaskedColumns, missing: readonly (readonly [key: string, question: string])[]): Promise<void> {
+    const questions = missing.map(([, question]) => question);
+    const [first, ...others] = missing;
+    try {
+      const trees = await this.#trees(questions);
       if (this.#learned.size + missing.length > MAX_KEPT) this.#learned.clear();
       for (const [i, [key]] of missing.entries()) {
         const tree = trees[i];
@@ -78,10 +88,12 @@ export class Masks {
         this.#learned.set(key, tree);
         columns.learn(key, tree, this.#major);
       }
-    };
-    const learning = learn().finally(() => this.#learning.delete(columns));
-    this.#learning.set(columns, learning);
-    return learning;
+    } catch (error) {
+      const isFault = error instanceof GatewayError && error.code === "INTERNAL";
+      if (!isFault || first === undefined) throw error;
+      if (others.length === 0) columns.giveUp(first[1]);
+      else for (const one of missing) await this.#ask(columns, [one]);
+    }
   }
 
   #find({ principal, context }: Viewer, basis: Basis): MaskedColumns {

@@ -14,6 +14,8 @@ import { RawClient, rows } from "../support/raw-client.ts";
 
 const APP = { user: "app", password: "app-password" } as const;
 const SCHEMA = `
+  CREATE SCHEMA a_closed; -- which the role may not look into: nothing else is the worse for it
+  CREATE TABLE a_closed.cards (card varchar(19));
   CREATE TABLE customers (id int PRIMARY KEY, name text, ssn text UNIQUE, born date, card varchar(19), notes jsonb, tags text[], pay int, CHECK (pay > 0));
   INSERT INTO customers VALUES (1, 'Ada', '123-45-6789', '1815-12-10', '4111111111111111', '{"a": "canary"}', '{canary}', 1000),
     (2, 'Bob', '987-65-4321', '1990-02-03', '5500005555555559', '{}', '{}', 2000);
@@ -37,6 +39,7 @@ columns:
   shop.public.customers.notes: pii
   shop.public.customers.tags: pii
   shop.public.customers.card: card
+  shop.a_closed.cards.card: card
   shop.public.customers.born: born
   shop.public.customers.pay: pay
   shop.public.secrets.token: pii

@@ -29,6 +29,8 @@ export class MaskedColumns implements LabelledColumns {
   readonly #catalog: Catalog;
   readonly #masks = new Map<number, Map<number, Mask>>();
   readonly #templates = new Map<string, MaskTemplate>();
+  /** The server will not say: the role may not look into the schema, so that it reads nothing of it either. */
+  readonly #unknown = new Set<string>();
 
   /** @param reveals whether a label's values are shown as they are. A column is where all of its labels' are. */
   constructor(catalog: Catalog, labels: LabelMap, reveals: (label: string) => boolean) {
@@ -88,7 +90,7 @@ export class MaskedColumns implements LabelledColumns {
     const asked = new Set<string>();
     for (const masks of this.#masks.values()) {
       for (const { key, question } of masks.values()) {
-        if (question === null || asked.has(key) || this.#templates.has(key)) continue;
+        if (question === null || asked.has(key) || this.#templates.has(key) || this.#unknown.has(question)) continue;
         asked.add(key);
         yield [key, question];
       }
@@ -98,6 +100,11 @@ export class MaskedColumns implements LabelledColumns {
   /** @param tree of the question of that key. @throws {TreeUnknown} where it is of no mask. */
   learn(key: string, tree: Uint8Array, major: ServerMajor): void {
     this.#templates.set(key, maskTemplate(readQueryTree(tree, major)));
+  }
+
+  /** The question has no answer. Where no other relation's has one either, what it is for may not occur at all. */
+  giveUp(question: string): void {
+    this.#unknown.add(question);
   }
 
   #maskOf(relation: CatalogRelation, { column, labels, mask: spec }: LabelledColumn): Mask {
