@@ -15,7 +15,7 @@ import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
-import { withoutHidden } from "../masking/visibility/report-names.ts";
+import { isSurvey, withoutHidden } from "../masking/visibility/report-names.ts";
 import type { VisibleObjects } from "../masking/visibility/visible-objects.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
@@ -151,6 +151,11 @@ export class Enforcer {
   /** What the client may read of an error of the server's. */
   tellable(report: Report): Report {
     return this.#seen === null || !this.hides ? report : withoutHidden(report, this.#seen.sight.visible);
+  }
+
+  /** Whether the client may read a notice of the server's at all. */
+  isTellable(notice: Report): boolean {
+    return !(this.hides && isSurvey(notice));
   }
 
   /** Of a statement that names a relation that is hidden: the refusal that it will come to. Null: it names none. */

@@ -497,8 +497,11 @@ export class Relay implements FrameVisitor {
     if (!pass) return "drop";
     const verdict = this.#aside(end - at);
     const current = this.#link.expectations.peek();
-    if (verdict !== "pass" || current === null || !this.#isGuarded(current)) return verdict;
+    const isGuarded = current !== null && this.#isGuarded(current);
+    if (verdict !== "pass" || !(isGuarded || this.#link.enforcer?.hides === true)) return verdict;
     const report = reportOf(decodeReport("NoticeResponse", this.#runBytes.subarray(at + 5, end)).fields);
+    if (this.#link.enforcer?.isTellable(report) === false) return "drop";
+    if (!isGuarded) return "pass";
     return encoded((writer) => encodeNoticeResponse(writer, scrubbed(report)));
   }
 

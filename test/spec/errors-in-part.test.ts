@@ -50,26 +50,55 @@ describe.each([15, 18] as const)("an error of PostgreSQL %i that names what is h
     await rm(policy, { recursive: true, force: true });
   });
 
-  async function errorOf(sql: string) {
+  async function reportsOf(sql: string) {
     const client = await RawClient.connect(gateway);
     await client.login({ user: APP.user, database: "shop" }, await gateway.token({ groups: ["agents"] }));
     const answer = await client.query(sql);
     client.destroy();
-    const error = answer.find(({ type }) => type === "ErrorResponse");
-    return error?.type === "ErrorResponse" ? reportOf(error.fields) : null;
+    return answer.flatMap((message) =>
+      message.type === "ErrorResponse" || message.type === "NoticeResponse" ? [reportOf(message.fields)] : [],
+    );
+  }
+
+  async function errorOf(sql: string) {
+    return (await reportsOf(sql)).find(({ severity }) => severity === "ERROR");
   }
 
   const named: readonly (readonly [what: string, sql: string, code: string])[] = [
     ["a table that refers to the row", "DELETE FROM shop.customers WHERE id = 1", "23503"],
     ["the partition that a row goes to", "INSERT INTO shop.events VALUES ('x', 0)", "23514"],
     ["what depends on what is dropped", "DROP TABLE shop.used", "2BP01"],
+    ["the view that uses a column", "ALTER TABLE shop.used ALTER COLUMN id TYPE bigint", "0A000"],
+    ["the table that refers to what is emptied", "TRUNCATE shop.customers", "0A000"],
   ];
   it.each(named)("tells the code and no name: %s", async (_, sql, code) => {
     const report = await errorOf(sql);
 
     expect(report?.code).toBe(code);
     expect(JSON.stringify(report)).not.toMatch(/canary/i);
-    expect(report?.detail).toBe("The server's own words are not shown: they name what policy hides.");
+    expect(report?.detail).toBe("The server's own words are not shown: they may name what policy hides.");
+  });
+
+  const guesses: readonly (readonly [what: string, sql: string])[] = [
+    ["a table", "CREATE TABLE shop.NAME (a int PRIMARY KEY, b int PRIMARY KEY)"],
+    ["a view's column", "CREATE VIEW shop.v AS SELECT 1 AS a; CREATE OR REPLACE VIEW shop.v AS SELECT 1 AS NAME"],
+    [
+      "a column",
+      "CREATE TABLE shop.t (NAME int); CREATE VIEW shop.v AS SELECT NAME FROM shop.t; ALTER TABLE shop.t DROP NAME",
+    ],
+  ];
+  it.each(
+    guesses,
+  )("is the same whether a hidden thing has the name that the client made up for %s or nothing has", async (_, sql) => {
+    const [there, nowhere] = ["canary_pay", "canary_nil"].map((name) => errorOf(sql.replaceAll("NAME", name)));
+    const report = await there;
+
+    expect(report?.code).toMatch(/^(42P16|2BP01)$/);
+    expect(JSON.stringify(report).replaceAll("canary_pay", "canary_nil")).toBe(JSON.stringify(await nowhere));
+  });
+
+  it("has no notice beside it of partitions that ANALYZE came across", async () => {
+    expect(JSON.stringify(await reportsOf("ANALYZE VERBOSE shop.events"))).not.toMatch(/canary/i);
   });
 
   it("is left as it is where it names what may be seen, and repeats what the client said", async () => {
