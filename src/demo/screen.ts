@@ -22,7 +22,7 @@ Connect as support-agent, acting for sam, with a token of 15 minutes:
      sslmode=verify-full sslrootcert=${folder.show("tls", "ca.crt")}"
 
 Try now:
-  1. A masked read:   SELECT full_name, email, card_number FROM customers LIMIT 5;
+  1. A masked read:   SELECT full_name, email, ssn FROM customers LIMIT 5;
   2. A denied DROP:   DROP TABLE customers;   and why, without running it:
        bin/postern.js policy explain "DROP TABLE customers" --groups agents \\
          -c ${config}

@@ -326,9 +326,9 @@ export class Enforcement {
   }
 
   /** Whether EXPLAIN of the query of that tree would name something hidden; where it cannot be told, it would. */
-  planShowsHidden(tree: Uint8Array, sight: CatalogVisibility): boolean {
+  planShowsHidden(tree: Uint8Array, sight: CatalogVisibility, runs: boolean): boolean {
     try {
-      return sight.planShowsHidden(this.#read(tree));
+      return sight.planShowsHidden(this.#read(tree), runs);
     } catch {
       return true;
     }

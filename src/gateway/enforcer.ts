@@ -229,8 +229,9 @@ export class Enforcer {
         if (hidden !== null) return { ...judged, error: hidden };
       }
       const shown = tree === null ? judged : this.#shown(judged, analysed, tree, inTransaction);
-      const explains = parsed.explain !== undefined && tree !== null && shown !== null;
-      const ruling = explains ? this.planned(shown, tree, inTransaction) : shown;
+      const { explain } = parsed;
+      const explains = explain !== undefined && tree !== null && shown !== null;
+      const ruling = explains ? this.planned(shown, tree, explain.analyze, inTransaction) : shown;
       if (ruling === null) return null;
       const inside = insideOf(parsed.class, ruling.inside);
       const { columns } = this.#maskedNow(inTransaction);
@@ -372,13 +373,13 @@ export class Enforcer {
     return null;
   }
 
-  /** The ruling of EXPLAIN, unless the plan would name what is hidden: partitions, and what views read. @param tree of the query. */
-  planned(ruling: Ruling, tree: Uint8Array, inTransaction: boolean): Ruling | null {
+  /** The ruling of EXPLAIN, unless the plan would name what is hidden: partitions, and what views read. @param tree of the query. @param runs ANALYZE. */
+  planned(ruling: Ruling, tree: Uint8Array, runs: boolean, inTransaction: boolean): Ruling | null {
     if (ruling.error !== null || ruling.shadow !== null) return ruling;
     const sight = this.#sight(tree, inTransaction);
     if (sight === null) return null;
     if (sight instanceof GatewayError) return { ...ruling, error: sight };
-    if (sight.visible.everything || !this.#enforcement.planShowsHidden(tree, sight)) return ruling;
+    if (sight.visible.everything || !this.#enforcement.planShowsHidden(tree, sight, runs)) return ruling;
     return { ...ruling, error: planNames() };
   }
 
@@ -594,8 +595,9 @@ function tellsHere(name: string): GatewayError {
 
 function planNames(): GatewayError {
   return new GatewayError("STATEMENT_DENIED", "the plan would name what policy hides", {
-    detail: "A plan names the partitions of a table and the tables behind a view.",
-    hint: "EXPLAIN a query of tables that you may see, by its text.",
+    detail:
+      "A plan names the partitions of a table, the tables and functions behind a view, and with ANALYZE the triggers of a write.",
+    hint: "EXPLAIN a query of tables that you may see, by its text; a write without ANALYZE.",
   });
 }
 

@@ -212,7 +212,7 @@ export class Inquiry {
       const ruling = this.#ofName(parsed.prepared.name ?? "");
       const tree = names.statement(parsed.prepared.name ?? "")?.evidence?.tree ?? null;
       if (parsed.explain === undefined || ruling === null || tree === null) return ruling;
-      return enforcer.planned(ruling, tree, inTransaction);
+      return enforcer.planned(ruling, tree, parsed.explain.analyze, inTransaction);
     }
     if (parsed.cursor?.kind === "fetch" || parsed.cursor?.kind === "move") {
       const query = names.portal(parsed.cursor.name ?? "")?.statement;

@@ -239,7 +239,7 @@ describe.each(VERSIONS)("the plan of a query on PostgreSQL %d", (version) => {
   ])("is told to name hidden things where it does: %s", async (text, shows) => {
     const queries = readQueryTree(await on(version).tree(text), version);
 
-    expect(on(version).visibility.planShowsHidden(queries)).toBe(shows);
+    expect(on(version).visibility.planShowsHidden(queries, false)).toBe(shows);
   });
 });
 

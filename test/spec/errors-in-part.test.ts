@@ -22,6 +22,8 @@ const SCHEMA = `
   CREATE TABLE shop.used (id int);
   CREATE VIEW canary_hr.canary_view AS SELECT id FROM shop.used, canary_hr.canary_pay;
   CREATE VIEW shop.through WITH (security_invoker) AS SELECT staff FROM canary_hr.canary_pay;
+  CREATE FUNCTION canary_hr.canary_is(int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN true; END';
+  CREATE VIEW shop.guarded AS SELECT id FROM shop.customers WHERE canary_hr.canary_is(id);
   GRANT ALL ON ALL TABLES IN SCHEMA shop TO app;
   ALTER TABLE shop.used OWNER TO app;
 `;
@@ -105,5 +107,16 @@ describe.each([15, 18] as const)("an error of PostgreSQL %i that names what is h
     const report = await errorOf("INSERT INTO shop.customers VALUES (3, 'Ada')");
     expect(report?.detail).toBe("Key (name)=(Ada) already exists.");
     expect((await errorOf("SELECT 'canary_pay'::int"))?.message).toContain('"canary_pay"');
+  });
+
+  const plans: readonly (readonly [sql: string, code: string | undefined])[] = [
+    ["EXPLAIN ANALYZE DELETE FROM shop.customers WHERE id = 2", "42501"], // the trigger of a hidden table's foreign key
+    ["EXPLAIN ANALYZE WITH x AS (DELETE FROM shop.customers WHERE id = 2 RETURNING id) SELECT * FROM x", "42501"],
+    ["EXPLAIN DELETE FROM shop.customers WHERE id = 2", undefined],
+    ["EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM shop.customers", undefined],
+    ["EXPLAIN VERBOSE SELECT * FROM shop.guarded", "42501"], // a hidden function in a visible view's condition
+  ];
+  it.each(plans)("is none of a plan, which is refused where it would: %s", async (sql, code) => {
+    expect((await errorOf(sql))?.code).toBe(code);
   });
 });

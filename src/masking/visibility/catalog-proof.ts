@@ -24,7 +24,7 @@ import { levelUp, type ProofLevel, ProofLevels } from "./proof-level.ts";
 import { SYSTEM_COLUMNS, type SystemFilters, systemRelation } from "./system-filters.ts";
 import { isSameTree } from "./tree-equality.ts";
 import type { Learned } from "./visible-names.ts";
-import type { VisibleObjects } from "./visible-objects.ts";
+import { FIRST_NORMAL_OID, type VisibleObjects } from "./visible-objects.ts";
 import { type ProvenEntries, VisibleValues } from "./visible-values.ts";
 
 /** `missing`: texts whose trees have to be learned first; then it is to be asked again. */
@@ -44,11 +44,21 @@ export interface ProofOptions {
 }
 
 /**
- * Whether the plan of a query would name something hidden, as EXPLAIN prints it: partitions and children, and what views are made of.
- * @param queries of the query inside, rewritten.
+ * Whether the plan of a query would name something hidden, as EXPLAIN prints it: partitions and children, what views are made of,
+ * functions and types in their conditions, and of ANALYZE the triggers that have fired.
+ * @param queries of the query inside, rewritten. @param runs EXPLAIN runs them.
  */
-export function planShowsHidden(queries: readonly QueryNode[], visible: VisibleObjects): boolean {
+export function planShowsHidden(queries: readonly QueryNode[], visible: VisibleObjects, runs: boolean): boolean {
   const isHidden = (node: QueryNode): boolean => {
+    const named = (fields: readonly string[], has: (oid: number) => boolean): boolean =>
+      fields.some((field) => {
+        const oid = maybeNumber(node, field) ?? 0;
+        return oid >= FIRST_NORMAL_OID && !has(oid);
+      });
+    if (named(FUNCTION_FIELDS, (oid) => visible.hasFunction(oid))) return true;
+    if (named(TYPE_FIELDS, (oid) => visible.hasType(oid))) return true;
+    // Triggers of foreign keys have the name of the constraint, which may be of a hidden table's.
+    if (runs && node.name === "QUERY" && WRITES.has(numberOf(node, "commandType"))) return true;
     if (node.name !== "RANGETBLENTRY" || numberOf(node, "rtekind") !== ENTRY.relation) return false;
     const oid = numberOf(node, "relid");
     return !visible.hasRelation(oid) || !visible.isFamilyVisible(oid, "children");
@@ -84,6 +94,9 @@ const TYPE_FIELDS = [
   ...["coalescetype", "minmaxtype", "refcontainertype", "refrestype", "typid"],
 ];
 const TYPE_LISTS = ["funccoltypes", "coltypes"];
+const FUNCTION_FIELDS = ["funcid", "opfuncid", "aggfnoid", "winfnoid"];
+/** CMD_UPDATE, CMD_INSERT, CMD_DELETE, CMD_MERGE (nodes/nodes.h). */
+const WRITES: ReadonlySet<number> = new Set([2, 3, 4, 5]);
 /** They have no type of their own, or what they wrap was looked at. */
 const UNTYPED = new Set(["CASETESTEXPR", "NAMEDARGEXPR", "TARGETENTRY", "COLLATEEXPR", "RETURNINGEXPR"]);
 const TYPED = new Set(

@@ -58,9 +58,9 @@ export class CatalogVisibility {
     return proveCatalogs(queries, { visible, filters: this.#filters, expected, learned: this.#learned, own });
   }
 
-  /** Whether EXPLAIN of a query would name something hidden. @param queries of the query inside, rewritten. */
-  planShowsHidden(queries: readonly QueryNode[]): boolean {
-    return planShowsHidden(queries, this.visible);
+  /** Whether EXPLAIN of a query would name something hidden. @param queries of the query inside, rewritten. @param runs ANALYZE. */
+  planShowsHidden(queries: readonly QueryNode[], runs: boolean): boolean {
+    return planShowsHidden(queries, this.visible, runs);
   }
 
   /**
