@@ -57,7 +57,7 @@ databases:
   shop:
     { host: ${postgres.host}, port: ${postgres.port}, database: postgres, environment: prod, tls: { mode: disable }, defaultRole: app,
       roles: { app: { user: app, password: { file: pw }, groups: [agents] } } }
-policyMode: none
+policy: ./policy
 ${more}
 `;
 }
