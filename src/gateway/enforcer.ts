@@ -596,8 +596,8 @@ function tellsHere(name: string): GatewayError {
 function planNames(): GatewayError {
   return new GatewayError("STATEMENT_DENIED", "the plan would name what policy hides", {
     detail:
-      "A plan names the partitions of a table, the tables and functions behind a view, and with ANALYZE the triggers of a write.",
-    hint: "EXPLAIN a query of tables that you may see, by its text; a write without ANALYZE.",
+      "A plan names the partitions of a table, the tables and functions behind a view, and with ANALYZE the triggers of a table that is written to.",
+    hint: "EXPLAIN a query of tables that you may see, by its text; a write to a table that has triggers or foreign keys without ANALYZE.",
   });
 }
 

@@ -57,8 +57,12 @@ export function planShowsHidden(queries: readonly QueryNode[], visible: VisibleO
       });
     if (named(FUNCTION_FIELDS, (oid) => visible.hasFunction(oid))) return true;
     if (named(TYPE_FIELDS, (oid) => visible.hasType(oid))) return true;
-    // Triggers of foreign keys have the name of the constraint, which may be of a hidden table's.
-    if (runs && node.name === "QUERY" && WRITES.has(numberOf(node, "commandType"))) return true;
+    if (runs && node.name === "QUERY" && WRITES.has(numberOf(node, "commandType"))) {
+      const target = nodesOf(node, "rtable")[numberOf(node, "resultRelation") - 1];
+      const oid = target === undefined ? 0 : (maybeNumber(target, "relid") ?? 0);
+      // Triggers of foreign keys have the name of the constraint, which may be of a hidden table's.
+      if (visible.catalog.relation(oid)?.hasTriggers !== false) return true;
+    }
     if (node.name !== "RANGETBLENTRY" || numberOf(node, "rtekind") !== ENTRY.relation) return false;
     const oid = numberOf(node, "relid");
     return !visible.hasRelation(oid) || !visible.isFamilyVisible(oid, "children");
