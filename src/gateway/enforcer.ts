@@ -511,13 +511,15 @@ function replacedBy(
   const [relation = "", schema] = [name.at(-1), name.at(-2)];
   const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
   const meant = schemas.flatMap((each) => catalog.relationByName(each, relation) ?? []);
-  const [first, ...others] = meant.filter(({ oid }) => masked.isLabelled(oid));
-  if (first === undefined) return null;
-  if (others.length > 0 || meant.length > 1) throw severalMeanings(relation);
-  if (place === "from")
-    return masked.replacementFor(first, new TextDecoder().decode(text.subarray(startByte, endByte)));
+  const [first, ...others] = meant;
+  if (first === undefined || !meant.some(({ oid }) => masked.isLabelled(oid))) return null;
   const named = name.map((part) => `"${part.replaceAll('"', '""')}"`).join("."); // behind the word TABLE
-  return masked.replacementFor(first, only ? `ONLY ${named}` : named);
+  const written = place === "from" ? new TextDecoder().decode(text.subarray(startByte, endByte)) : named;
+  const instead = masked.replacementFor(first, place === "table" && only ? `ONLY ${named}` : written);
+  // Which one a bare name means is the server's to say: what stands for each must be the same text.
+  const isSame = others.every((one) => masked.replacementFor(one, "") === masked.replacementFor(first, ""));
+  if (!isSame) throw severalMeanings(relation);
+  return instead;
 }
 
 function copyMasked(

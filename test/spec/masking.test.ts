@@ -26,6 +26,12 @@ const SCHEMA = `
   CREATE TABLE secrets (id int, token text) PARTITION BY LIST (id);
   CREATE TABLE secrets_1 PARTITION OF secrets FOR VALUES IN (1);
   INSERT INTO secrets VALUES (1, 'canary');
+  CREATE SCHEMA north CREATE TABLE tenants (id int, ssn text) CREATE TABLE mixed (id int, ssn text);
+  CREATE SCHEMA south CREATE TABLE tenants (id int, ssn text) CREATE TABLE mixed (id int);
+  INSERT INTO north.tenants VALUES (1, 'canary');
+  INSERT INTO south.tenants VALUES (2, 'canary');
+  GRANT USAGE ON SCHEMA north, south TO app;
+  GRANT SELECT ON ALL TABLES IN SCHEMA north, south TO app;
   GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
 `;
 const LABELS = `
@@ -43,6 +49,8 @@ columns:
   shop.public.customers.born: born
   shop.public.customers.pay: pay
   shop.public.secrets.token: pii
+  shop.*.tenants.ssn: pii
+  shop.north.mixed.ssn: pii
 quarantine: off
 `;
 const POLICY = `
@@ -121,6 +129,18 @@ describe.each([15, 18] as const)("masked columns of PostgreSQL %i", (version) =>
   ];
   it.each(reads)("%s", async (sql, shown) => {
     expect(await ask(sql)).toEqual(shown);
+  });
+
+  it("are found by a bare name that several schemas have, where all of them are masked alike", async () => {
+    const client = await connect();
+    await client.query("SET search_path = south, north, public");
+    const [masked, mixed] = [await client.query("SELECT * FROM tenants"), await client.query("SELECT id FROM mixed")];
+    const table = await client.query("TABLE tenants");
+    client.destroy();
+
+    expect(rows(masked)).toEqual([["2", "[masked]"]]);
+    expect(rows(table)).toEqual([["2", "[masked]"]]);
+    expect(errorOf(mixed)).toBe("0A000");
   });
 
   it("are copied through their masks by a query", async () => {
