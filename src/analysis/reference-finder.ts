@@ -29,13 +29,25 @@ export interface FoundColumn {
   readonly level: Level | null;
 }
 
+/** In RETURNING, outside of queries in it. */
+export interface FoundReturned {
+  /** Of a ColumnRef. */
+  readonly fields: readonly unknown[];
+  readonly location: number;
+  readonly target: FoundRelation;
+  /** It is all of an item, which has its name by it. */
+  readonly naming: boolean;
+  /** What the statement calls OLD and NEW, where it says (18). */
+  readonly oldAndNew: readonly string[];
+}
+
 /** One query, and what its FROM gives names to. */
 export interface Level {
   readonly parent: Level | null;
   readonly entries: Entry[];
 }
 
-interface Entry {
+export interface Entry {
   /** Null: it has one that is not known here. */
   readonly name: string | null;
   /** Null: a CTE, a sub-select, a function, a join. */
@@ -45,6 +57,7 @@ interface Entry {
 export interface Found {
   readonly relations: FoundRelation[];
   readonly columns: FoundColumn[];
+  readonly returned: FoundReturned[];
   readonly entryNames: ReadonlySet<string>;
   /** Of columns without a qualifier, and of `t.*` where it is a row. */
   readonly rowNames: ReadonlySet<string>;
@@ -63,6 +76,7 @@ interface Names {
 interface Scope {
   readonly names: Names | null;
   readonly level: Level | null;
+  readonly returning?: Pick<FoundReturned, "target" | "oldAndNew">;
 }
 
 interface Frame {
@@ -74,6 +88,8 @@ interface Frame {
 
 const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "tableoid", "xmin", "cmin", "xmax", "cmax"]);
 const OUTERMOST: Scope = { names: null, level: null };
+/** An expression of which the server takes the name of a column in it for its own (parse_target.c, FigureColnameInternal). */
+const NAMED_BY_COLUMN: ReadonlySet<string> = new Set(["A_Indirection", "TypeCast", "CollateClause", "CaseExpr"]);
 
 /** @param limit of relations, of columns by their schema, of CTEs, and of entries of FROM. */
 export function findReferences(statement: unknown, limit: number): Found {
@@ -85,6 +101,7 @@ export function findReferences(statement: unknown, limit: number): Found {
 class Finder implements Found {
   readonly relations: FoundRelation[] = [];
   readonly columns: FoundColumn[] = [];
+  readonly returned: FoundReturned[] = [];
   readonly entryNames = new Set<string>();
   readonly rowNames = new Set<string>();
   readonly systemColumns = new Set<string>();
@@ -133,7 +150,7 @@ class Finder implements Found {
   #node(name: string, fields: Node, from: boolean, scope: Scope): void {
     switch (name) {
       case "ColumnRef":
-        this.#column(fields, scope.level, false);
+        this.#column(fields, scope, false);
         break;
       case "ResTarget":
         this.#target(fields, scope);
@@ -182,10 +199,14 @@ class Finder implements Found {
   #modify(fields: Node, outer: Scope): void {
     const scope = this.#query(fields, outer);
     const { relation } = fields;
-    if (isNode(relation)) this.#relation(relation, "target", scope, null);
+    const target = isNode(relation) ? this.#relation(relation, "target", scope, null) : null;
     if (fields["onConflictClause"] !== undefined) this.#entry(scope.level, "excluded", null);
     for (const key in fields) {
       if (key === "withClause" || key === "relation") continue;
+      if (target !== null && (key === "returningList" || key === "returningClause")) {
+        this.#push(fields[key], { ...scope, returning: { target, oldAndNew: oldAndNew(fields[key]) } });
+        continue;
+      }
       const from = key === "fromClause" || key === "usingClause" || key === "sourceRelation";
       // The query that gives INSERT its rows sees its WITH, but not its target.
       const within = key === "selectStmt" ? { names: scope.names, level: outer.level } : scope;
@@ -238,7 +259,7 @@ class Finder implements Found {
     this.#push(fields["repeatable"], scope);
   }
 
-  #relation(fields: Node, place: FoundRelation["place"], { names, level }: Scope, sample: Node | null): void {
+  #relation(fields: Node, place: FoundRelation["place"], { names, level }: Scope, sample: Node | null): FoundRelation {
     const name = ["catalogname", "schemaname", "relname"].flatMap((part) => text(fields, part) ?? []);
     const relation: FoundRelation = {
       fields,
@@ -253,6 +274,7 @@ class Finder implements Found {
     };
     if (this.relations.push(relation) > this.#limit) this.complete = false;
     this.#entry(level, relation.alias?.name ?? name.at(-1) ?? "", relation.shadowed ? null : relation);
+    return relation;
   }
 
   #entry(level: Level | null, name: string | null, relation: FoundRelation | null): void {
@@ -265,12 +287,14 @@ class Finder implements Found {
   /** Of SELECT or RETURNING: a star in it is columns, and anywhere else a row. */
   #target(fields: Node, scope: Scope): void {
     const value = unwrap(fields["val"]);
-    if (value?.name === "ColumnRef") this.#column(value.fields, scope.level, true);
-    else this.#push(fields["val"], scope);
+    const isNamed = text(fields, "name") !== undefined;
+    if (value?.name === "ColumnRef") this.#column(value.fields, scope, true, !isNamed);
+    else if (isNamed || !NAMED_BY_COLUMN.has(value?.name ?? "")) this.#push(fields["val"], scope);
+    else this.#push(fields["val"], { names: scope.names, level: scope.level }); // another value would have another name
     this.#push(fields["indirection"], scope);
   }
 
-  #column(column: Node, level: Level | null, isTarget: boolean): void {
+  #column(column: Node, { level, returning }: Scope, isTarget: boolean, naming = false): void {
     const fields = list(column, "fields");
     const last = fields.at(-1);
     const name = constantText(last);
@@ -279,9 +303,19 @@ class Finder implements Found {
     else if (SYSTEM_COLUMNS.has(name)) this.systemColumns.add(name);
     if (fields.length === 1 && !star) this.rowNames.add(name);
     else if (star && !isTarget) this.rowNames.add(constantText(fields.at(-2)) ?? "");
+    const location = number(column, "location");
+    const isReturned = returning !== undefined && (!star || naming);
+    if (isReturned && this.returned.push({ ...returning, fields, location, naming }) > this.#limit)
+      this.complete = false;
     if (fields.length < 3 || level === null) return;
-    if (this.columns.push({ fields, location: number(column, "location"), level }) > this.#limit) this.complete = false;
+    if (this.columns.push({ fields, location, level }) > this.#limit) this.complete = false;
   }
+}
+
+/** RETURNING WITH (OLD AS o, NEW AS n). */
+function oldAndNew(clause: unknown): readonly string[] {
+  const options = isNode(clause) ? list(clause, "options") : [];
+  return options.flatMap((option) => text(unwrap(option)?.fields ?? {}, "value") ?? []);
 }
 
 function sees(names: Names | null, name: string | undefined): boolean {

@@ -193,3 +193,10 @@ export function placeColumn(location: number, parts: readonly string[], tokens: 
   if (beforeTable === undefined) return null;
   return { startByte: tokens.start(first), endByte: tokens.start(beforeTable + 1) };
 }
+
+/** All of a name of several parts, star included. */
+export function placeName(location: number, parts: readonly string[], tokens: Tokens): Span | null {
+  const first = tokens.at(location);
+  const behind = tokens.behindParts(first, parts)?.at(-1);
+  return behind === undefined ? null : { startByte: tokens.start(first), endByte: tokens.end(behind - 1) };
+}

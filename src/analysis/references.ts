@@ -3,8 +3,14 @@
  * sub-select in a relation's place (masking/splice.ts). Says nothing of what a name means on the server; that, its tree shows.
  */
 
-import { type FoundColumn, type FoundRelation, findReferences, type Level } from "./reference-finder.ts";
-import { placeColumn, placeRelation, Tokens } from "./reference-places.ts";
+import {
+  type FoundColumn,
+  type FoundRelation,
+  type FoundReturned,
+  findReferences,
+  type Level,
+} from "./reference-finder.ts";
+import { placeColumn, placeName, placeRelation, Tokens } from "./reference-places.ts";
 import { constantText, isNode, type Node } from "./tree.ts";
 
 /**
@@ -58,10 +64,22 @@ export interface ColumnReference extends Span {
   readonly proved: boolean;
 }
 
+/** A column in RETURNING that may be one of what is written to, or a star that is all of them. */
+export interface ReturnedReference extends Span {
+  /** A star is "*". */
+  readonly parts: readonly string[];
+  /** Index in `relations` of what is written to. */
+  readonly target: number;
+  /** It is all of an item, and gives it its name. */
+  readonly naming: boolean;
+}
+
 export interface StatementReferences {
   /** In the order of the text. Without the names in FOR UPDATE OF, which are aliases. */
   readonly relations: readonly RelationReference[];
   readonly columns: readonly ColumnReference[];
+  /** In the order of the text, proved. Columns of something else may be among them, if they have no qualifier. */
+  readonly returned: readonly ReturnedReference[];
   /** Names among ctid, tableoid, xmin, cmin, xmax, cmax by which the statement may mean a system column, sorted. */
   readonly systemColumns: readonly string[];
   /** `*` or `t.*` stands in it, or TABLE, which is one: a column more in a sub-select would show. */
@@ -92,10 +110,12 @@ export function statementReferences(
   found.relations.sort(byLocation);
   const twins = twinsAmong(found.relations);
   const relations = found.relations.map((relation) => describeRelation(relation, tokens, twins.has(relation)));
-  const order = new Map(found.columns.length === 0 ? [] : found.relations.map((relation, index) => [relation, index]));
+  const isOrdered = found.columns.length > 0 || found.returned.length > 0;
+  const order = new Map(isOrdered ? found.relations.map((relation, index) => [relation, index]) : []);
   return {
     relations,
     columns: found.columns.sort(byLocation).map((column) => describeColumn(column, tokens, order)),
+    returned: found.returned.sort(byLocation).flatMap((one) => describeReturned(one, tokens, order)),
     systemColumns: [...found.systemColumns].sort(),
     star: found.star,
     natural: found.natural,
@@ -161,6 +181,32 @@ function describeColumn(
     relations: candidates(found.level, parts.at(-2) ?? "", order),
     proved: span !== null,
   };
+}
+
+function describeReturned(
+  { fields, location, target, naming, oldAndNew }: FoundReturned,
+  tokens: Tokens,
+  order: ReadonlyMap<FoundRelation, number>,
+): readonly ReturnedReference[] {
+  const parts = fields.map(partText);
+  const span = placeName(location, parts, tokens);
+  const index = order.get(target);
+  const isMeant = mayBeOf(target, parts, oldAndNew);
+  return span === null || index === undefined || !isMeant ? [] : [{ ...span, parts, target: index, naming }];
+}
+
+/** By its qualifiers. `*` alone is the target where nothing stands beside it; EXCLUDED is not returned. */
+function mayBeOf(
+  { alias, name, level }: FoundRelation,
+  parts: readonly string[],
+  oldAndNew: readonly string[],
+): boolean {
+  const [qualifier, ...schema] = parts.slice(0, -1).reverse();
+  const others = level?.entries.filter(({ relation }) => relation?.place !== "target") ?? [];
+  if (qualifier === undefined) return parts[0] !== "*" || others.every((one) => one.name === "excluded");
+  if (others.some((one) => one.name === qualifier || one.name === null)) return false;
+  if (schema.length > 0) return alias === null && qualifier === name.at(-1);
+  return [alias?.name ?? name.at(-1), ...(oldAndNew.length === 0 ? ["old", "new"] : oldAndNew)].includes(qualifier);
 }
 
 /** A ColumnRef's field. */

@@ -56,7 +56,9 @@ export class StatementCache {
       return sum + (named?.length ?? 0) + (settingWrites?.length ?? 0);
     }, 0);
     const references = statements.reduce((sum, { references: named }) => {
-      return sum + (named === undefined ? 0 : 1 + named.relations.length + named.columns.length);
+      return (
+        sum + (named === undefined ? 0 : 1 + named.relations.length + named.columns.length + named.returned.length)
+      );
     }, 0);
     const facts = targets * TARGET_BYTES + references * REFERENCE_BYTES;
     const bytes = key.length + ENTRY_BYTES + statements.length * STATEMENT_BYTES + facts;

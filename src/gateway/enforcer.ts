@@ -12,7 +12,7 @@ import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { definesMasked } from "../masking/masked/defines-masked.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
-import { type Splice, splice } from "../masking/splice.ts";
+import { type ReturnedColumn, type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { isSurvey, withoutHidden } from "../masking/visibility/report-names.ts";
@@ -132,11 +132,16 @@ export class Enforcer {
     const asked = askedIn(new TextDecoder().decode(text));
     try {
       return (
-        splice(text, parsed, (reference) => {
-          const { name } = reference;
-          const own = meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
-          return own ?? replacedBy(masked, reference, text, this.#enforcement.catalog);
-        }) ?? "asSent"
+        splice(
+          text,
+          parsed,
+          (reference) => {
+            const { name } = reference;
+            const own = meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
+            return own ?? replacedBy(masked, reference, text, this.#enforcement.catalog);
+          },
+          ({ name }) => returnedBy(masked, name, this.#enforcement.catalog),
+        ) ?? "asSent"
       );
     } catch (error) {
       return refusing(error).refusal;
@@ -508,18 +513,37 @@ function replacedBy(
   catalog: Catalog,
 ): string | null {
   if (masked.none || (place !== "from" && place !== "table")) return null;
-  const [relation = "", schema] = [name.at(-1), name.at(-2)];
-  const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
-  const meant = schemas.flatMap((each) => catalog.relationByName(each, relation) ?? []);
+  const meant = meantBy(name, masked, catalog);
   const [first, ...others] = meant;
-  if (first === undefined || !meant.some(({ oid }) => masked.isLabelled(oid))) return null;
+  if (first === undefined) return null;
   const named = name.map((part) => `"${part.replaceAll('"', '""')}"`).join("."); // behind the word TABLE
   const written = place === "from" ? new TextDecoder().decode(text.subarray(startByte, endByte)) : named;
   const instead = masked.replacementFor(first, place === "table" && only ? `ONLY ${named}` : written);
   // Which one a bare name means is the server's to say: what stands for each must be the same text.
   const isSame = others.every((one) => masked.replacementFor(one, "") === masked.replacementFor(first, ""));
-  if (!isSame) throw severalMeanings(relation);
+  if (!isSame) throw severalMeanings(name.at(-1) ?? "");
   return instead;
+}
+
+/** As RETURNING shows the relation of that name; null: as it is. */
+function returnedBy(
+  masked: MaskedColumns,
+  name: readonly string[],
+  catalog: Catalog,
+): readonly ReturnedColumn[] | null {
+  const [first, ...others] = masked.none ? [] : meantBy(name, masked, catalog);
+  if (first === undefined) return null;
+  const isSame = others.every((one) => masked.replacementFor(one, "") === masked.replacementFor(first, ""));
+  if (!isSame) throw severalMeanings(name.at(-1) ?? "");
+  return masked.returnedOf(first);
+}
+
+/** Relations that a name may mean; none where none of them has a masked column. */
+function meantBy(name: readonly string[], masked: MaskedColumns, catalog: Catalog): readonly CatalogRelation[] {
+  const [relation = "", schema] = [name.at(-1), name.at(-2)];
+  const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
+  const meant = schemas.flatMap((each) => catalog.relationByName(each, relation) ?? []);
+  return meant.some(({ oid }) => masked.isLabelled(oid)) ? meant : [];
 }
 
 function copyMasked(

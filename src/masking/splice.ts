@@ -1,12 +1,13 @@
 /**
- * Puts a sub-select in the place of each relation that may be seen in part only, in the text of a statement, by the positions that
- * analysis/references.ts proved. Deparses nothing: what is not replaced stays as sent, byte for byte. Not to be relied on for what
+ * Puts a sub-select in the place of each relation that may be seen in part only, and masks in RETURNING, in the text of a statement, by
+ * the positions that analysis/references.ts proved. Deparses nothing: what is not replaced stays as sent, byte for byte. Not to be relied on for what
  * must not be seen: the server's tree of the spliced text is the proof, and whoever reads that shares no code with this file.
  */
 
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import type { RelationReference } from "../analysis/references.ts";
 import { type Edit, editsOf } from "./splice-edits.ts";
+import { returningEdits } from "./splice-returning.ts";
 import { SplicedText } from "./splice-text.ts";
 
 /** What stands for a relation. */
@@ -22,6 +23,16 @@ export interface Replacement {
 
 /** @returns null for a relation that stays. For `ONLY x` the text must say ONLY itself. */
 export type Replace = (reference: RelationReference) => Replacement | string | null;
+
+/** A column of what is written to, as RETURNING shows it. */
+export interface ReturnedColumn {
+  readonly name: string;
+  /** @param reference the column as the statement has it. Null: it is shown as it is. */
+  readonly masked: ((reference: string) => string) | null;
+}
+
+/** Its columns, in its order. Null: all are shown as they are. */
+export type Returning = (target: RelationReference) => readonly ReturnedColumn[] | null;
 
 export interface Splice {
   /** The whole text; what is before the statement stands where it stood. */
@@ -40,8 +51,16 @@ export interface Splice {
  * @throws {GatewayError} CANNOT_JUDGE where a relation is to be replaced that stands where no sub-select can, or whose place or
  * names cannot be told for certain (splice-edits.ts, one reason each).
  */
-export function splice(text: Uint8Array, statement: ParsedStatement, replace: Replace): Splice | null {
-  const edits = statement.references === undefined ? [] : editsOf(text, statement.references, replace);
+export function splice(
+  text: Uint8Array,
+  statement: ParsedStatement,
+  replace: Replace,
+  returning: Returning = () => null,
+): Splice | null {
+  const { references } = statement;
+  if (references === undefined) return null;
+  const returned = returningEdits(text, references, returning);
+  const edits = [...editsOf(text, references, replace), ...returned].sort((a, b) => a.startByte - b.startByte);
   return edits.length === 0 ? null : applied(text, statement, edits);
 }
 

@@ -9,6 +9,7 @@ import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
 import { type LabelledColumns, type MaskForm, type MaskTemplate, maskTemplate } from "../invariant/check-invariant.ts";
 import type { LabelledColumn, LabelMap } from "../labels/label-map.ts";
 import { safeMaskExpression } from "../masks/mask-expression.ts";
+import type { ReturnedColumn } from "../splice.ts";
 
 /** What a relation is called inside of the sub-select that stands for it. */
 const INSIDE = "postern_source";
@@ -17,6 +18,8 @@ const READ_FROM: ReadonlySet<string> = new Set(["r", "p", "v", "m", "f"]);
 
 interface Mask {
   readonly labels: readonly string[];
+  /** Over a column, as SQL names it. */
+  readonly over: (reference: string) => string;
   /** Over the column of the relation as it is called inside. */
   readonly sql: string;
   /** What to have parsed to learn its tree; null: it is a constant, in which the column does not occur. */
@@ -85,6 +88,13 @@ export class MaskedColumns implements LabelledColumns {
     return `(SELECT ${shown.join(", ")} FROM ${written} AS ${INSIDE})`;
   }
 
+  /** Columns of a relation that is written to, as RETURNING shows them; null: all of them as they are. */
+  returnedOf({ oid, columns }: CatalogRelation): readonly ReturnedColumn[] | null {
+    const masks = this.#masks.get(oid);
+    if (masks === undefined) return null;
+    return columns.map(({ number, name }) => ({ name, masked: masks.get(number)?.over ?? null }));
+  }
+
   /** Statements whose trees are to be learned, by what they are learned for. */
   *questions(): IterableIterator<readonly [key: string, question: string]> {
     const asked = new Set<string>();
@@ -109,15 +119,16 @@ export class MaskedColumns implements LabelledColumns {
 
   #maskOf(relation: CatalogRelation, { column, labels, mask: spec }: LabelledColumn): Mask {
     const found = relation.columns.find(({ number }) => number === column);
-    if (found === undefined) return { labels, sql: "NULL", question: null, key: "" };
-    const expression = (reference: string): string => safeMaskExpression(reference, found, spec, this.#catalog);
-    const sql = expression(`${INSIDE}.${quoted(found.name)}`);
-    const anonymous = expression("x");
-    if (sql === anonymous) return { labels, sql, question: null, key: "" };
+    if (found === undefined) return { labels, over: () => "NULL", sql: "NULL", question: null, key: "" };
+    const over = (reference: string): string => safeMaskExpression(reference, found, spec, this.#catalog);
+    const sql = over(`${INSIDE}.${quoted(found.name)}`);
+    const anonymous = over("x");
+    if (sql === anonymous) return { labels, over, sql, question: null, key: "" };
     const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
     const { type, typmod, collation } = found;
     return {
       labels,
+      over,
       sql,
       question: `SELECT ${sql} AS masked FROM ${from} AS ${INSIDE}`,
       key: `${type} ${typmod} ${collation ?? ""} ${anonymous}`,

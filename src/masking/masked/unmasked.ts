@@ -20,7 +20,7 @@ export function unmasked({ relation, column, where }: Violation, catalog: Catalo
     `${what} of "${of.schema}.${of.name}" is masked, and cannot be used like this`,
     {
       detail: `It would be used by its own value in: ${where}.`,
-      hint: "Read it in a query's FROM, where it is masked, or leave it out; RETURNING, SET, WHERE of a write, and views that compute with it, cannot show a mask.",
+      hint: "Read it in a query's FROM, or by its name in RETURNING, where it is masked, or leave it out; SET, WHERE of a write, whole rows in RETURNING, and views that compute with it, cannot show a mask.",
     },
   );
 }
