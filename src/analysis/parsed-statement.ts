@@ -84,6 +84,8 @@ export interface PreparedFacts {
   readonly innerDurability?: Durability;
   /** Of PREPARE: class of the inner statement. */
   readonly innerClass?: StatementClass;
+  /** Of EXECUTE: its arguments that are short strings; null: another. Absent where there are none. */
+  readonly arguments?: readonly (string | null)[];
 }
 
 export interface CursorFacts {

@@ -11,7 +11,7 @@ import type {
   SettingFacts,
   TransactionFacts,
 } from "./parsed-statement.ts";
-import { constantText, definitions, flag, list, type Node, number, text, unwrap } from "./tree.ts";
+import { constantText, definitions, flag, isNode, list, type Node, number, text, unwrap } from "./tree.ts";
 
 /** The members of a ParsedStatement that only some nodes have; `explain` and PREPARE's inner class need the classifier and are added by it. */
 export type SessionFacts = Pick<
@@ -138,9 +138,26 @@ function discardFacts(fields: Node): SettingFacts {
 function preparedFacts(node: string, fields: Node): PreparedFacts {
   const name = text(fields, "name");
   if (node === "PrepareStmt") return { kind: "prepare", ...named(name) };
-  if (node === "ExecuteStmt") return { kind: "execute", ...named(name) };
+  if (node === "ExecuteStmt") return { kind: "execute", ...named(name), ...argumentsOf(fields) };
   // 15 and 16 have no `isall`: there ALL is the absent name. Nothing can be named "" ("zero-length delimited identifier").
   return name === undefined ? { kind: "deallocateAll" } : { kind: "deallocate", name };
+}
+
+/** Long ones are of no use to who asks what they look like, and the facts of a text are kept. */
+const MAX_ARGUMENT = 128;
+
+function argumentsOf(fields: Node): Pick<PreparedFacts, "arguments"> {
+  const given = list(fields, "params").map((value) => {
+    const constant = stringOf(value);
+    return constant === undefined || constant.length > MAX_ARGUMENT ? null : constant;
+  });
+  return given.some((one) => one !== null) ? { arguments: given } : {};
+}
+
+function stringOf(value: unknown): string | undefined {
+  const node = unwrap(value);
+  if (node?.name === "TypeCast") return stringOf(node.fields["arg"]);
+  return isNode(node?.fields["sval"]) ? constantText(value) : undefined;
 }
 
 function executedInside(fields: Node): SessionFacts {

@@ -24,6 +24,8 @@ export const ERRORS = {
   STATEMENT_DENIED: { sqlstate: "42501", severity: "ERROR" },
   /** A statement that would use a masked column by its own value. */
   COLUMN_MASKED: { sqlstate: "42501", severity: "ERROR" },
+  /** A statement that would write a mask over the value that it stands for. */
+  MASK_WRITTEN: { sqlstate: "22023", severity: "ERROR" },
   /** A construct that cannot be judged; the detail names it. */
   CANNOT_JUDGE: { sqlstate: "0A000", severity: "ERROR" },
   /** A statement that its client cancelled before it was judged. */

@@ -31,7 +31,7 @@ export function applyEffects(
     changes.push(
       names.setPortal(
         {
-          ...{ name, statement: query, parameters: null, hold, binary, inner: null, boundAfter },
+          ...{ name, statement: query, parameters: null, maskLike: null, hold, binary, inner: null, boundAfter },
           delivered: new Delivered(),
         },
         batch,

@@ -25,6 +25,8 @@ import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { unmasked } from "../masking/masked/unmasked.ts";
 import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
 import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
+import { maskWritten } from "../masking/write-back/mask-written.ts";
+import { writtenMask } from "../masking/write-back/written-masks.ts";
 import { combine } from "../policy/decision.ts";
 import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy-set.ts";
 import { refusalOf } from "../policy/refusal.ts";
@@ -106,6 +108,7 @@ export const UNJUDGED: Ruling = {
 
 /** For how long SQL inside a running statement is judged by a catalog that is no more, or has not been looked at. */
 const INSIDE_MS = 15_000;
+const NO_PARAMETERS: ReadonlyMap<number, string> = new Map();
 const SHOW_SETTINGS = ["current_setting", "pg_show_all_settings", "query_to_xml", "query_to_xml_and_xmlschema"];
 /** Trees kept at most. */
 const MAX_TREES = 20_000;
@@ -297,13 +300,42 @@ export class Enforcement {
 
   #checked(tree: Uint8Array, masked: MaskedColumns): GatewayError | null {
     try {
-      const [violation] = checkInvariant(this.#read(tree), masked);
-      return violation === undefined ? null : unmasked(violation, this.#catalog);
+      const queries = this.#read(tree);
+      const [violation] = checkInvariant(queries, masked);
+      if (violation !== undefined) return unmasked(violation, this.#catalog);
+      return this.#writtenBack(queries, masked, NO_PARAMETERS);
     } catch (error) {
       const { refusal } = refusing(error);
       if (refusal === null) throw error;
       return refusal;
     }
+  }
+
+  /**
+   * Whether a statement writes masks back. @param parameters of Bind that may be masks, by their numbers.
+   * @returns null where it does not.
+   */
+  checkParameters(
+    tree: Uint8Array,
+    masked: MaskedColumns,
+    parameters: ReadonlyMap<number, string>,
+  ): GatewayError | null {
+    try {
+      return this.#writtenBack(this.#read(tree), masked, parameters);
+    } catch (error) {
+      const { refusal } = refusing(error);
+      if (refusal === null) throw error;
+      return refusal;
+    }
+  }
+
+  #writtenBack(
+    queries: readonly QueryNode[],
+    masked: MaskedColumns,
+    parameters: ReadonlyMap<number, string>,
+  ): GatewayError | null {
+    const written = writtenMask(queries, masked, parameters);
+    return written === null ? null : maskWritten(written, this.#catalog);
   }
 
   /** What was seen by that catalog still serves for what runs already and cannot wait. */

@@ -17,6 +17,7 @@ import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { isSurvey, withoutHidden } from "../masking/visibility/report-names.ts";
 import type { VisibleObjects } from "../masking/visibility/visible-objects.ts";
+import type { CopiedMasks } from "../masking/write-back/copied-masks.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import { type EarlyRuling, Evidence, type PreparedStatement } from "../statement/statement.ts";
 import type { Report } from "../wire/error-response.ts";
@@ -337,6 +338,42 @@ export class Enforcer {
     const proof = this.#enforcement.prove(tree, analysed, sight);
     if (!(proof instanceof Promise)) return proof === null ? guarded : { ...ruling, error: proof };
     return this.#waits(tree, proof) ? null : { ...ruling, error: outOfSight() };
+  }
+
+  /** Of values for $1, $2, …: those that may be masks, by their numbers; null: none is. */
+  maskLike(values: readonly (string | null)[], inTransaction: boolean): ReadonlyMap<number, string> | null {
+    if (this.#enforcement.inShadow || values.every((value) => value === null)) return null;
+    const { columns } = this.#maskedNow(inTransaction);
+    const found = values.flatMap((value, index) => {
+      return value !== null && columns.looksMasked(value) ? [[index + 1, value] as const] : [];
+    });
+    return found.length === 0 ? null : new Map(found);
+  }
+
+  /** Looks for masks in the data of a COPY FROM; null: it writes to no masked column, or none whose masks can be told. */
+  copiedMasks({ targets }: ParsedStatement, inTransaction: boolean): CopiedMasks | null {
+    const target = targets?.find(({ action }) => action === "copyIn");
+    if (this.#enforcement.inShadow || target === undefined) return null;
+    const { columns: masked } = this.#maskedNow(inTransaction);
+    const { name, columns } = target;
+    return masked.none
+      ? null
+      : masked.copiedInto(
+          meantBy(name, masked, this.#enforcement.catalog),
+          columns === undefined || columns.length === 0 ? null : columns,
+        );
+  }
+
+  /** The ruling, unless one of those parameters is a mask that the statement writes over a value. @param tree of the statement. */
+  withParameters(
+    ruling: Ruling,
+    tree: Uint8Array,
+    parameters: ReadonlyMap<number, string>,
+    inTransaction: boolean,
+  ): Ruling {
+    if (ruling.error !== null || ruling.shadow !== null) return ruling;
+    const { columns } = this.#maskedNow(inTransaction);
+    return { ...ruling, error: this.#enforcement.checkParameters(tree, columns, parameters) };
   }
 
   /** What is masked for the principal. @param cause of the question, should there be one. Null: ask again. */

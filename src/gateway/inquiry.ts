@@ -200,7 +200,19 @@ export class Inquiry {
   }
 
   /** Of what stands behind a portal, right before it runs. */
-  ofPortal({ statement, inner, boundAfter }: Pick<Portal, "statement" | "inner" | "boundAfter">): Ruling | null {
+  ofPortal(portal: Pick<Portal, "statement" | "inner" | "boundAfter" | "maskLike">): Ruling | null {
+    const ruling = this.#ofPortal(portal);
+    const { enforcer, names, inTransaction } = this.#link;
+    const { parsed, evidence } = portal.statement;
+    if (enforcer === null || ruling === null) return ruling;
+    const isExecute = parsed?.prepared?.kind === "execute";
+    const values = isExecute ? enforcer.maskLike(parsed.prepared?.arguments ?? [], inTransaction) : portal.maskLike;
+    const behind = isExecute ? names.statement(parsed.prepared?.name ?? "")?.evidence : evidence;
+    if (values === null || behind === null || behind === undefined || behind.tree === null) return ruling;
+    return enforcer.withParameters(ruling, behind.tree, values, inTransaction);
+  }
+
+  #ofPortal({ statement, inner, boundAfter }: Pick<Portal, "statement" | "inner" | "boundAfter">): Ruling | null {
     const { enforcer, names, executions, inTransaction } = this.#link;
     const { parsed, evidence } = statement;
     if (enforcer === null || parsed === null) return UNJUDGED;

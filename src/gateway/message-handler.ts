@@ -8,6 +8,7 @@ import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import { Delivered, type PreparedStatement, type StatementRun } from "../statement/statement.ts";
+import { encodeCopyFail } from "../wire/copy.ts";
 import { encoded } from "../wire/encode.ts";
 import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, encodeParse } from "../wire/extended.ts";
 import { FRONTEND } from "../wire/message-types.ts";
@@ -311,7 +312,8 @@ export class MessageHandler {
     }
     this.#inquiry.readOnly(statement, () => this.#onlyReadsBehind());
     link.boundBatch = link.batch;
-    const named = { name: bind.portal, statement, parameters, hold: false, binary: false };
+    const maskLike = statement.parsed?.class === "write" ? this.#maskLike(bind.parameters) : null;
+    const named = { name: bind.portal, statement, parameters, maskLike, hold: false, binary: false };
     const change = link.names.setPortal(
       { ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
       link.batch,
@@ -320,6 +322,15 @@ export class MessageHandler {
       new Expectation("bind", false, null, [change], null, 0, statement.origin, statement.evidence),
     );
     return "forward";
+  }
+
+  /** Of text the two formats are the same bytes. */
+  #maskLike(parameters: readonly (Uint8Array | null)[]): ReadonlyMap<number, string> | null {
+    const { enforcer, inTransaction } = this.#link;
+    const texts = parameters.map((value) => {
+      return value === null || value.length > MAX_MASK_BYTES ? null : Buffer.from(value).toString("utf8");
+    });
+    return enforcer?.maskLike(texts, inTransaction) ?? null;
   }
 
   /** The rest of the batch is here, and nothing in it is anything but reads that may run in a read-only one. */
@@ -451,10 +462,10 @@ export class MessageHandler {
   }
 
   #duringCopy(type: number, message: Uint8Array): HandlerVerdict {
-    const verdict = this.#copy.take(type, message.length - HEADER_BYTES);
+    const verdict = this.#copy.take(type, message.subarray(HEADER_BYTES));
     if (verdict === "forward") return "forward";
-    if (verdict === "end") {
-      this.#out.push(message);
+    if (verdict === "end" || verdict === "fail") {
+      this.#out.push(verdict === "end" ? message : COPY_FAIL);
       if (this.#simple.open) this.#simple.copied();
     }
     return "replace";
@@ -523,6 +534,9 @@ interface Reading {
 }
 
 const EMPTY = new Uint8Array(0);
+const COPY_FAIL = encoded((writer) => encodeCopyFail(writer, { reason: "a mask would be written" }));
+/** No mask is longer. */
+const MAX_MASK_BYTES = 512;
 /** Type and length. */
 const HEADER_BYTES = 5;
 

@@ -596,6 +596,8 @@ export class Relay implements FrameVisitor {
 
   #errorToClient(failed: Expectation, report: Report): Verdict {
     if (failed.error !== null) return errorResponse(failed.error);
+    const fault = failed.run?.fault ?? null;
+    if (fault !== null) return errorResponse(fault);
     const instead = failed.evidence?.instead ?? null;
     if (instead !== null && report.code !== UNDEFINED_TABLE) return errorResponse(instead);
     const told = this.#toldOf(failed, report);

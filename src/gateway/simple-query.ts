@@ -219,7 +219,7 @@ export class SimpleQuery {
   }
 
   #ruling(statement: PreparedStatement, inner: Evidence | null): Ruling | null {
-    return this.#inquiry.ofPortal({ statement, inner, boundAfter: this.#link.executions });
+    return this.#inquiry.ofPortal({ statement, inner, boundAfter: this.#link.executions, maskLike: null });
   }
 
   #refuse({ statement }: Planned, error: GatewayError, ruling: Ruling): GatewayError {

@@ -119,6 +119,8 @@ export interface Portal {
   readonly statement: PreparedStatement;
   /** Hex commitment of its parameters, formats and values as they came; null where there are none. */
   readonly parameters: string | null;
+  /** Those that may be masks that somebody was shown, by their numbers; null: none. */
+  readonly maskLike: ReadonlyMap<number, string> | null;
   /** A cursor declared WITH HOLD outlives its transaction. */
   readonly hold: boolean;
   /** A cursor declared BINARY: FETCH answers in binary. */
@@ -167,6 +169,8 @@ export class StatementRun {
   executes: Evidence | null = null;
   /** As its evidence's. */
   guarded = false;
+  /** Why the gateway has made it fail. */
+  fault: GatewayError | null = null;
   /** The limit that it has passed. */
   over: "rows" | "bytes" | "seconds" | null = null;
   ended = false;

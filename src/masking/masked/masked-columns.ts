@@ -3,13 +3,17 @@
  * the checker of the invariant may find a column. Sends nothing: the trees of masks are learned by who asks (gateway/masks.ts).
  */
 
-import type { Catalog, CatalogRelation } from "../../analysis/catalog.ts";
+import type { Catalog, CatalogColumn, CatalogRelation } from "../../analysis/catalog.ts";
 import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
 import { type LabelledColumns, type MaskForm, type MaskTemplate, maskTemplate } from "../invariant/check-invariant.ts";
 import type { LabelledColumn, LabelMap } from "../labels/label-map.ts";
+import type { MaskSpec } from "../masks/mask.ts";
 import { safeMaskExpression } from "../masks/mask-expression.ts";
 import type { ReturnedColumn } from "../splice.ts";
+import { CopiedMasks } from "../write-back/copied-masks.ts";
+import { type MaskShape, maskShape } from "../write-back/mask-shape.ts";
+import type { MaskedTargets } from "../write-back/written-masks.ts";
 
 /** What a relation is called inside of the sub-select that stands for it. */
 const INSIDE = "postern_source";
@@ -26,12 +30,17 @@ interface Mask {
   readonly question: string | null;
   /** The same for all columns of one type and one mask: their trees differ in nothing. */
   readonly key: string;
+  /** Null: it cannot be told from values. */
+  readonly shape: MaskShape | null;
+  readonly fill: readonly string[];
 }
 
-export class MaskedColumns implements LabelledColumns {
+export class MaskedColumns implements LabelledColumns, MaskedTargets {
   readonly #catalog: Catalog;
   readonly #masks = new Map<number, Map<number, Mask>>();
   readonly #templates = new Map<string, MaskTemplate>();
+  /** By mask and length: many columns have the same. */
+  readonly #shapes = new Map<string, MaskShape | null>();
   /** The server will not say: the role may not look into the schema, so that it reads nothing of it either. */
   readonly #unknown = new Set<string>();
 
@@ -58,6 +67,34 @@ export class MaskedColumns implements LabelledColumns {
     if (mask === undefined) return undefined;
     const template = mask.question === null ? undefined : this.#templates.get(mask.key);
     return template === undefined ? { kind: "constant" } : { kind: "expression", template };
+  }
+
+  isMasked(relation: number, column: number): boolean {
+    return this.#masks.get(relation)?.has(column) === true;
+  }
+
+  shapeOf(relation: number, column: number): MaskShape | null {
+    return this.#masks.get(relation)?.get(column)?.shape ?? null;
+  }
+
+  /** Whether a text can be a mask of some column. */
+  looksMasked(text: string): boolean {
+    for (const shape of this.#shapes.values()) if (shape?.(text) === true) return true;
+    return false;
+  }
+
+  /** Of data that is copied into these columns of these relations; null: a mask could not be told in it. */
+  copiedInto(relations: readonly CatalogRelation[], names: readonly string[] | null): CopiedMasks | null {
+    const masks = relations.flatMap(({ oid, columns }) =>
+      columns.flatMap(({ name, number }) => {
+        const mask = names === null || names.includes(name) ? this.#masks.get(oid)?.get(number) : undefined;
+        return mask === undefined || mask.shape === null ? [] : [mask];
+      }),
+    );
+    if (masks.length === 0) return null;
+    const shapes = [...new Set(masks.map(({ shape }) => shape))];
+    const fills = masks.flatMap(({ fill }) => fill);
+    return new CopiedMasks((text) => shapes.some((shape) => shape?.(text) === true), fills);
   }
 
   isLabelled(relation: number): boolean {
@@ -119,20 +156,34 @@ export class MaskedColumns implements LabelledColumns {
 
   #maskOf(relation: CatalogRelation, { column, labels, mask: spec }: LabelledColumn): Mask {
     const found = relation.columns.find(({ number }) => number === column);
-    if (found === undefined) return { labels, over: () => "NULL", sql: "NULL", question: null, key: "" };
+    if (found === undefined)
+      return { labels, over: () => "NULL", sql: "NULL", question: null, key: "", shape: null, fill: [] };
     const over = (reference: string): string => safeMaskExpression(reference, found, spec, this.#catalog);
     const sql = over(`${INSIDE}.${quoted(found.name)}`);
     const anonymous = over("x");
-    if (sql === anonymous) return { labels, over, sql, question: null, key: "" };
+    const shape = this.#shapeOf(found, spec);
+    const fill = spec.mask === "partial" ? [spec.fill] : [];
+    if (sql === anonymous) return { labels, over, sql, question: null, key: "", shape, fill };
     const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
     const { type, typmod, collation } = found;
     return {
       labels,
       over,
       sql,
+      shape,
+      fill,
       question: `SELECT ${sql} AS masked FROM ${from} AS ${INSIDE}`,
       key: `${type} ${typmod} ${collation ?? ""} ${anonymous}`,
     };
+  }
+
+  #shapeOf(column: CatalogColumn, spec: MaskSpec): MaskShape | null {
+    const key = `${column.type} ${column.typmod} ${JSON.stringify(spec)}`;
+    const known = this.#shapes.get(key);
+    if (known !== undefined) return known;
+    const shape = maskShape(column, spec, this.#catalog);
+    this.#shapes.set(key, shape);
+    return shape;
   }
 }
 
