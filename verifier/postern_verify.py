@@ -172,7 +172,7 @@ def parse_entry(data):
 
 # ---- what entries say (docs/reference/events.md) ----
 SESSION_TYPES = frozenset(["session.opened", "session.closed", "statement.decided", "statement.finished",
-                           "transaction.committed", "transaction.rolled_back"])
+                           "reveal.used", "transaction.committed", "transaction.rolled_back"])
 def whole(value):
     return type(value) is int and value >= 0  # to isinstance(), true and false are whole numbers
 def tree_state(state):

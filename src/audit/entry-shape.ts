@@ -49,6 +49,8 @@ export const ENTRY_SHAPES = {
     policy: "hash?",
     runs: "sql?",
     shadow: "text?",
+    masked: "texts?",
+    revealed: "texts?",
   },
   "statement.finished": {
     statement: "integer",
@@ -61,6 +63,7 @@ export const ENTRY_SHAPES = {
     rows: "hash?",
     transactionId: "text?",
   },
+  "reveal.used": { statement: "integer", labels: "texts", columns: "texts", policies: "texts", rows: "integer" },
   "transaction.committed": { statements: "ranges", undone: "ranges?", by: "integer?", transactionId: "text?" },
   "transaction.rolled_back": { statements: "ranges", savepoint: "boolean", by: "integer?", transactionId: "text?" },
   "admin.frozen": { actor: "text", target: "text", reason: "text?" },
@@ -88,6 +91,7 @@ export const SESSION_TYPES = [
   "session.closed",
   "statement.decided",
   "statement.finished",
+  "reveal.used",
   "transaction.committed",
   "transaction.rolled_back",
 ] as const;

@@ -48,6 +48,7 @@ const HEARTBEAT_MS = 60_000;
 /** What settles something already on record is taken even while the log has failed, so that it is there when the disk is. */
 const SETTLING: ReadonlySet<string> = new Set([
   "statement.finished",
+  "reveal.used",
   "transaction.committed",
   "transaction.rolled_back",
   "session.closed",

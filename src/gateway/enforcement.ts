@@ -5,7 +5,7 @@
  */
 
 import { hash } from "node:crypto";
-import type { Catalog } from "../analysis/catalog.ts";
+import type { Catalog, CatalogRelation } from "../analysis/catalog.ts";
 import { type FunctionListing, FunctionRules, type ListingProblem } from "../analysis/functions.ts";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import type { QueryNode } from "../analysis/query-tree/query-node.ts";
@@ -21,6 +21,7 @@ import { GatewayError } from "../base/errors.ts";
 import { checkInvariant } from "../masking/invariant/check-invariant.ts";
 import type { LabelSet } from "../masking/labels/label-set.ts";
 import { labelledWrites } from "../masking/labels/labelled-writes.ts";
+import { type LabelledUse, labelledUse, useOf } from "../masking/masked/labelled-use.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { unmasked } from "../masking/masked/unmasked.ts";
 import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
@@ -90,6 +91,8 @@ export interface Ruling {
   readonly maxRows: number | null;
   /** It touches masked columns, or runs what may: of its errors and notices the client gets no word of the server's. */
   readonly guarded: boolean;
+  /** Labelled columns that it uses; null: none. */
+  readonly labelled: LabelledUse | null;
   /** Of a policy in shadow: `permitted`, or why it would have been refused. Null: the policy is in force, or none is. */
   readonly shadow: string | null;
 }
@@ -101,6 +104,7 @@ export const UNJUDGED: Ruling = {
   policy: null,
   inside: "owner",
   guarded: false,
+  labelled: null,
   showsSettings: true,
   maxRows: null,
   shadow: null,
@@ -338,6 +342,28 @@ export class Enforcement {
     return written === null ? null : maskWritten(written, this.#catalog);
   }
 
+  /** Labelled columns that a statement uses, masked or revealed; null: none. */
+  labelledUse(tree: Uint8Array, { columns, reveals }: Masked): LabelledUse | null {
+    const { set: policies, labels } = this.#options.policies();
+    const map = this.#masks.labels({ catalog: this.#catalog, policies, labels });
+    return map.size === 0
+      ? null
+      : labelledUse(this.#read(tree), this.#catalog, { map, columns, reveals, tells: labels.tells });
+  }
+
+  /** As labelledUse(), of COPY of a table. @param names of columns; null: all. */
+  labelledCopy(
+    relation: CatalogRelation,
+    names: readonly string[] | null,
+    { columns, reveals }: Masked,
+  ): LabelledUse | null {
+    const { set: policies, labels } = this.#options.policies();
+    const map = this.#masks.labels({ catalog: this.#catalog, policies, labels });
+    const used = relation.columns.filter(({ name }) => names === null || names.includes(name));
+    const numbers = new Set(used.map(({ number }) => number));
+    return useOf(new Map([[relation.oid, numbers]]), this.#catalog, { map, columns, reveals, tells: labels.tells });
+  }
+
   /** What was seen by that catalog still serves for what runs already and cannot wait. */
   servesInside(catalog: Catalog): boolean {
     const replacedMs = this.#replacedMs.get(catalog);
@@ -409,6 +435,7 @@ export class Enforcement {
       ...told,
       error,
       guarded: false,
+      labelled: null,
       shadow: null,
       inside:
         analysed.callsFunctions || more.some(({ action }) => action === "call")

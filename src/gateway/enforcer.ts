@@ -11,6 +11,7 @@ import { type AskedNames, namesIn, type SessionNames } from "../analysis/session
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
 import { definesMasked } from "../masking/masked/defines-masked.ts";
+import { bothUses, type LabelledUse } from "../masking/masked/labelled-use.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { type ReturnedColumn, type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
@@ -75,6 +76,7 @@ export class Enforcer {
   #asked: { readonly cause: object; readonly times: number } | null = null;
   #seen: Seen | null = null;
   #maskedAs: { readonly catalog: Catalog; readonly stamp: string; readonly masked: Masked } | null = null;
+  readonly #uses = new WeakMap<Analysed, { readonly masked: Masked; readonly labelled: LabelledUse | null }>();
   /** Before that, of another catalog. */
   #seenBefore: Seen | null = null;
 
@@ -241,13 +243,25 @@ export class Enforcer {
       if (ruling === null) return null;
       const inside = insideOf(parsed.class, ruling.inside);
       const { columns } = this.#maskedNow(inTransaction);
-      return { ...ruling, inside, guarded: ruling.guarded || (inside !== "none" && !columns.none) };
+      const labelled = bothUses(ruling.labelled, this.#copiedOut(asked, inTransaction));
+      return { ...ruling, inside, labelled, guarded: ruling.guarded || (inside !== "none" && !columns.none) };
     } catch (error) {
       if (!(error instanceof CatalogTooOld) || this.#isRefreshed(parsed))
         return this.#rule(refusing(error), inTransaction);
       this.#refresh(parsed);
       return null;
     }
+  }
+
+  /** Labelled columns that COPY of a table shows as they are. */
+  #copiedOut(requests: readonly PolicyRequest[], inTransaction: boolean): LabelledUse | null {
+    return requests.reduce<LabelledUse | null>((all, { action, resource, columns }) => {
+      if (action !== "copyOut" || resource.kind !== "table") return all;
+      const relation = this.#enforcement.catalog.relationByName(resource.schema, resource.name);
+      if (relation === undefined) return all;
+      const names = columns === undefined || columns.length === 0 ? null : columns;
+      return bothUses(all, this.#enforcement.labelledCopy(relation, names, this.#maskedNow(inTransaction)));
+    }, null);
   }
 
   /** COPY of a relation gives out what stands there: no tree of a query, no mask. A definition reads it past all masks. */
@@ -333,7 +347,7 @@ export class Enforcer {
     if (masked instanceof GatewayError) return { ...ruling, error: masked };
     const violation = masked.none ? null : this.#enforcement.checkMasks(tree, analysed, masked);
     if (violation !== null) return { ...ruling, error: violation };
-    const guarded = guards(masked, analysed) ? { ...ruling, guarded: true } : ruling;
+    const guarded = this.#guarded(ruling, masked, analysed, tree, inTransaction);
     if (sight.visible.everything) return guarded;
     const proof = this.#enforcement.prove(tree, analysed, sight);
     if (!(proof instanceof Promise)) return proof === null ? guarded : { ...ruling, error: proof };
@@ -376,6 +390,22 @@ export class Enforcer {
     return { ...ruling, error: this.#enforcement.checkParameters(tree, columns, parameters) };
   }
 
+  /** With what is to be said of the labelled columns that it uses. */
+  #guarded(
+    ruling: Ruling,
+    masked: MaskedColumns,
+    analysed: Analysed,
+    tree: Uint8Array,
+    inTransaction: boolean,
+  ): Ruling {
+    const kept = this.#uses.get(analysed);
+    const now = this.#maskedNow(inTransaction);
+    const labelled = kept?.masked === now ? kept.labelled : this.#enforcement.labelledUse(tree, now);
+    if (now.learning === null) this.#uses.set(analysed, { masked: now, labelled });
+    const guarded = guards(masked, analysed);
+    return labelled === null && !guarded ? ruling : { ...ruling, labelled, guarded: ruling.guarded || guarded };
+  }
+
   /** What is masked for the principal. @param cause of the question, should there be one. Null: ask again. */
   #masked(cause: object, inTransaction: boolean): MaskedColumns | GatewayError | null {
     const { columns, learning } = this.#maskedNow(inTransaction);
@@ -405,7 +435,7 @@ export class Enforcer {
     const { columns } = this.#maskedNow(inTransaction);
     const violation = columns.none ? null : this.#enforcement.checkMasks(tree, analysed, columns);
     if (violation !== null) return { ...ruling, error: violation };
-    const guarded = guards(columns, analysed) ? { ...ruling, guarded: true } : ruling;
+    const guarded = this.#guarded(ruling, columns, analysed, tree, inTransaction);
     for (const seen of [this.#seen, this.#seenBefore]) {
       if (seen === null || seen.stamp !== stamp || !this.#enforcement.servesInside(seen.catalog)) continue;
       const proof = seen.sight.visible.everything ? null : this.#enforcement.prove(tree, analysed, seen.sight);
@@ -523,7 +553,8 @@ function both(statement: Ruling, inside: Ruling): Ruling {
     inside.requests === "[]" ? statement.requests : statement.requests === "[]" ? inside.requests : joined;
   const shadow = statement.shadow === PERMITTED ? inside.shadow : statement.shadow;
   const guarded = statement.guarded || inside.guarded;
-  return { ...statement, error: statement.error ?? inside.error, requests, shadow, guarded };
+  const labelled = bothUses(statement.labelled, inside.labelled);
+  return { ...statement, error: statement.error ?? inside.error, requests, shadow, guarded, labelled };
 }
 
 function settingInside(): GatewayError {

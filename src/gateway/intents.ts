@@ -1,6 +1,7 @@
 /** Puts on record what was decided of a statement, before the gate lets it through or the client hears of its refusal. */
 
 import type { GatewayError } from "../base/errors.ts";
+import { labelsOf } from "../masking/masked/labelled-use.ts";
 import { Delivered, type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
 import { PERMITTED, type Ruling, reasonOf, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
@@ -46,11 +47,22 @@ export class Intents {
       ...([statement, sessionSeq, journal.statements, durable, startedMs, ruling.inside] as const),
       statementLimits.ofRun(ruling.maxRows, delivered ?? new Delivered()),
     );
+    this.#label(run, ruling);
     run.guarded = ruling.guarded;
     if (ruling.guarded) this.#link.guarded = true;
     run.executes = this.#behindName(statement)?.evidence ?? null;
     this.#link.ran(run);
     return run;
+  }
+
+  /** What is to be told, and put on record at its end, of the labelled columns that it uses. */
+  #label(run: StatementRun, { labelled }: Ruling): void {
+    if (labelled === null) return;
+    const { masked, revealed, policies, tells } = labelled;
+    if (tells) run.masks = masked;
+    if (revealed.length === 0) return;
+    const columns = [...new Set(revealed.map(({ name }) => name))].sort();
+    run.reveals = { labels: labelsOf(revealed), columns, policies };
   }
 
   /** The statement, or that behind the name which EXECUTE gives. */

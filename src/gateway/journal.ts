@@ -8,7 +8,8 @@ import { ENTRY_VERSION, type EntryBody } from "../audit/entry.ts";
 import type { AuditLog } from "../audit/log.ts";
 import { canonicalJson, canonicalString } from "../base/canonical-json.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { PreparedStatement, StatementRecord, StatementRun } from "../statement/statement.ts";
+import { labelsOf } from "../masking/masked/labelled-use.ts";
+import type { MaskedUse, PreparedStatement, StatementRecord, StatementRun } from "../statement/statement.ts";
 import type { Settlement } from "../statement/transaction.ts";
 import type { Ruling } from "./enforcement.ts";
 
@@ -124,7 +125,7 @@ export class SessionJournal {
     statementClass: string,
     parameters: string | null,
     refusal: string | null,
-    ruling: Pick<Ruling, "requests" | "policy" | "shadow">,
+    ruling: Pick<Ruling, "requests" | "policy" | "shadow" | "labelled">,
     behindName: StatementRecord | null = null,
   ): number {
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
@@ -132,8 +133,10 @@ export class SessionJournal {
     const policy = ruling.policy === null ? "" : `"policy":"${ruling.policy}",`;
     const shadow = ruling.shadow === null ? "" : `"shadow":"${ruling.shadow}",`;
     const reason = refusal === null ? "" : `"reason":${canonicalString(refusal)},`;
+    const masked = labelsMember("masked", ruling.labelled?.masked);
+    const revealed = labelsMember("revealed", ruling.labelled?.revealed);
     const index = this.#log.appendParts(
-      `"class":"${statementClass}",${this.#beforeParameters}${bound}${policy}${this.#beforeReason}${reason}"requests":${ruling.requests},${runs}`,
+      `"class":"${statementClass}",${this.#beforeParameters}${masked}${bound}${policy}${this.#beforeReason}${reason}"requests":${ruling.requests},${revealed}${runs}`,
       `${this.#sessionMember}${this.#sessionSeq},${shadow}"sql":${sqlMember(statement.record)},`,
       this.#decidedTail[refusal === null ? "permitted" : "refused"],
     );
@@ -160,8 +163,22 @@ export class SessionJournal {
       `"type":"statement.finished","v":${ENTRY_VERSION}`,
     );
     this.#sessionSeq++;
+    this.#revealed(run);
     this.#rows += run.rows;
     this.#bytes += run.bytes;
+  }
+
+  /** Values went to the client because policy reveals them. */
+  #revealed({ reveals, rows, copyInBytes, sessionSeq: statement }: StatementRun): void {
+    if (reveals === null || rows === 0 || copyInBytes > 0) return;
+    // One entry holds at most 65,535 bytes.
+    const columns = reveals.columns.slice(0, MAX_COLUMNS);
+    this.#append({
+      type: "reveal.used",
+      session: this.facts.id,
+      sessionSeq: this.#sessionSeq,
+      ...{ statement, labels: reveals.labels, columns, policies: reveals.policies, rows },
+    });
   }
 
   /** @param by sessionSeq of the statement that settled it; null: the end of an implicit transaction or of the session. */
@@ -203,6 +220,13 @@ export class SessionJournal {
     this.#sessionSeq++;
     return index;
   }
+}
+
+const MAX_COLUMNS = 200;
+
+/** Names of labels; absent where there are none. */
+function labelsMember(name: "masked" | "revealed", columns: readonly MaskedUse[] = []): string {
+  return columns.length === 0 ? "" : `"${name}":${canonicalJson(labelsOf(columns))},`;
 }
 
 function sqlMember({ commitment: committed, fingerprint }: StatementRecord): string {

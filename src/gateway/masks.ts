@@ -27,6 +27,8 @@ interface Basis {
 
 export interface Masked {
   readonly columns: MaskedColumns;
+  /** By label that is revealed: the policies that permit it. */
+  readonly reveals: ReadonlyMap<string, readonly string[]>;
   /** Trees of masks are being asked for; until they have come, what they are for is refused. */
   readonly learning: Promise<void> | null;
 }
@@ -38,7 +40,7 @@ export class Masks {
   readonly #learning = new Map<MaskedColumns, Promise<void>>();
   #basis: Basis | null = null;
   #map: LabelMap | null = null;
-  readonly #viewers = new Map<string, MaskedColumns>();
+  readonly #viewers = new Map<string, Pick<Masked, "columns" | "reveals">>();
   /** By the labels that are revealed: many see the same. */
   readonly #shared = new Map<string, MaskedColumns>();
 
@@ -48,9 +50,9 @@ export class Masks {
   }
 
   of(viewer: Viewer, basis: Basis): Masked {
-    const columns = this.#find(viewer, basis);
+    const { columns, reveals } = this.#find(viewer, basis);
     const missing = [...columns.questions()].filter(([key]) => !this.#take(columns, key));
-    return { columns, learning: missing.length === 0 ? null : this.#learn(columns, missing) };
+    return { columns, reveals, learning: missing.length === 0 ? null : this.#learn(columns, missing) };
   }
 
   /** Labels of the catalog, whoever asks. */
@@ -96,7 +98,7 @@ export class Masks {
     }
   }
 
-  #find({ principal, context }: Viewer, basis: Basis): MaskedColumns {
+  #find({ principal, context }: Viewer, basis: Basis): Pick<Masked, "columns" | "reveals"> {
     const map = this.#keepUp(basis);
     const key = createHash("sha256")
       .update(JSON.stringify([principal, context]))
@@ -104,18 +106,20 @@ export class Masks {
     const known = this.#viewers.get(key);
     if (known !== undefined) return known;
     const labels = [...new Set([...map].flatMap((column) => column.labels))].sort();
-    const revealed = labels.filter((name) => {
+    const reveals = new Map<string, readonly string[]>();
+    for (const name of labels) {
       const request = { action: "reveal", resource: { kind: "label", name } } as const;
-      return basis.policies.decide(principal, request, context).verdict === "permit";
-    });
-    const shared = revealed.join("\n"); // no label has a line break
-    const columns =
-      this.#shared.get(shared) ?? new MaskedColumns(basis.catalog, map, (label) => revealed.includes(label));
+      const decision = basis.policies.decide(principal, request, context);
+      if (decision.verdict === "permit") reveals.set(name, decision.policies);
+    }
+    const shared = [...reveals.keys()].join("\n"); // no label has a line break
+    const columns = this.#shared.get(shared) ?? new MaskedColumns(basis.catalog, map, (label) => reveals.has(label));
     if (this.#viewers.size >= MAX_KEPT) this.#viewers.clear();
     if (this.#shared.size >= MAX_KEPT) this.#shared.clear();
-    this.#viewers.set(key, columns);
+    const found = { columns, reveals };
+    this.#viewers.set(key, found);
     this.#shared.set(shared, columns);
-    return columns;
+    return found;
   }
 
   #keepUp(basis: Basis): LabelMap {

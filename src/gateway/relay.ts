@@ -71,6 +71,8 @@ export class Relay implements FrameVisitor {
   #capturing: Answer | null = null;
   /** The client was told of an error that the server does not know: what is answered up to its ReadyForQuery is not for it. */
   #skipping = false;
+  /** A message of our own that goes right before the one at hand, should that go. */
+  #ahead: Uint8Array | null = null;
   /** False: answers are read to the end for the record and go nowhere, the client is gone. */
   #deliver = true;
 
@@ -137,10 +139,16 @@ export class Relay implements FrameVisitor {
     // Notices come between rows at any time: they are no part of what is committed to.
     if (isAsynchronous(type)) this.#hashRows();
     const skipped = this.#skipping && !isAsynchronous(type);
+    this.#ahead = null;
     const answered = this.#message(type, start, end);
     const verdict = skipped && this.#skipping ? "drop" : answered;
-    if (verdict === "pass") this.#runEnd = end;
-    else {
+    if (verdict === "pass") {
+      if (this.#ahead !== null) {
+        this.#drop(bytes, start, start);
+        this.#out.push(this.#ahead);
+      }
+      this.#runEnd = end;
+    } else {
       this.#drop(bytes, start, end);
       if (verdict !== "drop") this.#out.push(verdict);
     }
@@ -372,6 +380,7 @@ export class Relay implements FrameVisitor {
     this.#link.running--;
     this.#settle(run, command);
     if (error !== null) return this.#stop(error);
+    this.#ahead = this.#link.maskedNotice.of(run.masks, this.#link.clientMessages);
     const shown = tag === SHOWN.asked && run.statement.parsed?.setting?.kind === "show";
     return shown ? encoded((writer) => encodeCommandComplete(writer, SHOWN.told)) : "pass";
   }

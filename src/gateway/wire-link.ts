@@ -14,6 +14,7 @@ import { Enforcer } from "./enforcer.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { Stopped } from "./limits-errors.ts";
 import { isMeasured, type StatementLimits } from "./limits-statement.ts";
+import { MaskedNotice } from "./masked-notice.ts";
 import { ReadOnlyBatches } from "./read-only.ts";
 import type { StatementMetrics } from "./statement-metrics.ts";
 import type { StatementReader } from "./statement-reader.ts";
@@ -74,6 +75,7 @@ export class WireLink {
   /** What a limit stops, until its batch has been answered: the cancel may hit what stands behind it there. */
   stopping: Stopped | null = null;
   readonly asides: Asides;
+  readonly maskedNotice = new MaskedNotice();
   /** When the last run ended, by Clock.monotonicMs. */
   endedMs = 0;
   /** Newest batch with a run that may change data. */

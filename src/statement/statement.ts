@@ -146,6 +146,25 @@ export class Delivered {
   toldBytes = 0;
 }
 
+/** A column that a statement uses by its mask. */
+export interface MaskedUse {
+  /** `schema.table.column`, as it is called in the catalog. */
+  readonly name: string;
+  /** Sorted. */
+  readonly labels: readonly string[];
+  /** In words: `partial (4 from end)`. */
+  readonly mask: string;
+}
+
+/** Of one statement. All sorted. */
+export interface Reveals {
+  readonly labels: readonly string[];
+  /** `schema.table.column`. */
+  readonly columns: readonly string[];
+  /** Ids of those that permit it. */
+  readonly policies: readonly string[];
+}
+
 /** One execution: from its intent in the log to its outcome. */
 export class StatementRun {
   readonly statement: PreparedStatement;
@@ -169,6 +188,10 @@ export class StatementRun {
   executes: Evidence | null = null;
   /** As its evidence's. */
   guarded = false;
+  /** Columns that it shows as they are because policy reveals them; null: none. */
+  reveals: Reveals | null = null;
+  /** Columns that it shows by masks, of which the client is to be told. */
+  masks: readonly MaskedUse[] = [];
   /** Why the gateway has made it fail. */
   fault: GatewayError | null = null;
   /** The limit that it has passed. */

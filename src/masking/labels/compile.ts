@@ -38,12 +38,13 @@ export function compileLabels(text: string, file: string, databases?: readonly s
   const rules = rulesOf(parsed.data, source, say);
   checkNames(parsed.data, masks, databases, say);
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
-  const { quarantine, databases: sections, detectors } = parsed.data;
+  const { quarantine, databases: sections, notice, detectors } = parsed.data;
   return {
     file,
     version: createHash("sha256").update(text).digest("hex"),
     masks,
     rules,
+    tells: notice === "on",
     quarantines: (database) => (own(sections, database)?.quarantine ?? quarantine) === "on",
     detectors,
   };

@@ -10,7 +10,7 @@ describe("docs/reference/labels.md", () => {
   it("has every key of the file, every mask and every unit", () => {
     const keys = Object.keys(labelsJsonSchema().properties ?? {});
 
-    expect(keys).toEqual(["masks", "columns", "databases", "quarantine", "detectors"]);
+    expect(keys).toEqual(["masks", "columns", "databases", "quarantine", "notice", "detectors"]);
     for (const key of keys) expect(page).toMatch(new RegExp(`^\\| \`${key}[\`.]`, "m"));
     for (const mask of MASKS) expect(page).toContain(`| \`${mask}\` |`);
     for (const unit of UNITS) expect(page).toContain(`\`${unit}\``);

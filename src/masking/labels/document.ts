@@ -74,6 +74,9 @@ export const LabelsDocument = z.strictObject({
     .describe(
       "Whether a column that looks sensitive by its name and type is masked until it has a label, or `public`.",
     ),
+  notice: switched
+    .default("on")
+    .describe("Whether a session is told, by a NOTICE, of each column that is masked for it when it is first shown."),
   detectors: DetectorSettings.describe("The second net: detectors over delivered text."),
 });
 

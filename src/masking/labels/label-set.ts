@@ -30,5 +30,7 @@ export interface LabelSet {
   readonly rules: readonly ColumnRule[];
   /** @param database by its name in the configuration. */
   quarantines(database: string): boolean;
+  /** Sessions are told which columns are masked for them. */
+  readonly tells: boolean;
   readonly detectors: DetectorConfig;
 }
