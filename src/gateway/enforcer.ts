@@ -574,7 +574,7 @@ function guards(masked: MaskedColumns, { facts, callsFunctions, firesTriggers }:
  * What stands for a relation with masked columns; null: it stays, since it has none, or stands where no sub-select can: then its tree
  * shows what would be used of it. @throws {GatewayError} CANNOT_JUDGE where a bare name has several meanings.
  */
-function replacedBy(
+export function replacedBy(
   masked: MaskedColumns,
   { name, place, only, startByte, endByte }: RelationReference,
   text: Uint8Array,
@@ -594,7 +594,7 @@ function replacedBy(
 }
 
 /** As RETURNING shows the relation of that name; null: as it is. */
-function returnedBy(
+export function returnedBy(
   masked: MaskedColumns,
   name: readonly string[],
   catalog: Catalog,
@@ -614,7 +614,7 @@ function meantBy(name: readonly string[], masked: MaskedColumns, catalog: Catalo
   return meant.some(({ oid }) => masked.isLabelled(oid)) ? meant : [];
 }
 
-function copyMasked(
+export function copyMasked(
   { schema, name }: { readonly schema: string; readonly name: string },
   columns: readonly string[],
 ): GatewayError {

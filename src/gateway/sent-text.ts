@@ -34,7 +34,8 @@ export function sentAsItCame(parsed: ParsedStatement | null, text: Uint8Array): 
   return { parsed, bytes: text, origin: null };
 }
 
-function follow(parsed: ParsedStatement, splice: Splice): ParsedStatement {
+/** What analysis says of a statement, with its places as they are in the spliced text. */
+export function follow(parsed: ParsedStatement, splice: Splice): ParsedStatement {
   const { endByte } = splice;
   const { inner } = parsed;
   if (inner === undefined) return { ...parsed, endByte };

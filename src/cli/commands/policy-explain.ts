@@ -1,8 +1,11 @@
 /** `postern policy explain`: what a statement touches, each request, and what decided it. Runs nothing. */
 
 import type { Command } from "commander";
+import type { Catalog } from "../../analysis/catalog.ts";
+import { MAJORS } from "../../analysis/grammar.ts";
 import { type PolicyRequest, resourceText } from "../../analysis/requests.ts";
 import type { GatewayError } from "../../base/errors.ts";
+import { NO_LABELS } from "../../masking/labels/compile.ts";
 import { combine, type Decision } from "../../policy/decision.ts";
 import { explainDecision } from "../../policy/explain.ts";
 import type { PolicyPrincipal, PolicySet } from "../../policy/policy-set.ts";
@@ -10,10 +13,12 @@ import { refusalOf } from "../../policy/refusal.ts";
 import { type ConfigOptions, configOption, examples, type FormatOptions, formatOption } from "../command-options.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, EXIT } from "../exit.ts";
+import { configuredLabels } from "../labels/source.ts";
 import { note, printData } from "../output.ts";
 import { type AskerOptions, askerOptions, contextOf, principalOf } from "../policy/asker.ts";
+import { ExplainedMasks } from "../policy/explained-masks.ts";
 import { policyConfig, readPolicyFolder, usableFolder } from "../policy/folder.ts";
-import { type ResolvedText, Resolver } from "../policy/resolver.ts";
+import { type ResolvedText, Resolver, type Source } from "../policy/resolver.ts";
 import { offlineSource, onlyDatabase, savedCatalog, targetOf, withServer } from "../policy/source.ts";
 import { wrap } from "../table.ts";
 import { paint, visible } from "../text.ts";
@@ -54,9 +59,16 @@ async function explain(context: CliContext, given: string, options: ExplainOptio
   const config = policyConfig(context, options.config, !offline);
   const folder = readPolicyFolder(context, options.policy, config, options.config);
   const { set, listings } = usableFolder(context, folder, config);
-  const statements = await resolved(context, sql, options, config, listings);
-  if (statements.length === 0) throw new CliError("usage", "the text holds no statement");
   const principal = principalOf(options, config.config);
+  const labels = config.config === undefined ? NO_LABELS : configuredLabels(context, options.config);
+  const asker = { ...contextOf(options, context), hasWhere: true, matchesAll: false };
+  const reveals = (name: string): readonly string[] | null => {
+    const decision = set.decide(principal, { action: "reveal", resource: { kind: "label", name } }, asker);
+    return decision.verdict === "permit" ? decision.policies : null;
+  };
+  const masks = (catalog: Catalog): ExplainedMasks => new ExplainedMasks(catalog, labels, reveals);
+  const statements = await resolved(context, sql, options, config, { listings, masks });
+  if (statements.length === 0) throw new CliError("usage", "the text holds no statement");
   const explained = statements.map((one) => judged(one, set, principal, options, context));
   if (options.output === "table") show(context, explained, principal, options, set);
   else
@@ -71,26 +83,38 @@ async function explain(context: CliContext, given: string, options: ExplainOptio
   return EXIT[worst(explained)];
 }
 
+interface Asked {
+  readonly listings: ReturnType<typeof usableFolder>["listings"];
+  readonly masks: (catalog: Catalog) => ExplainedMasks;
+}
+
 function resolved(
   context: CliContext,
   sql: string,
   { catalog, database, role }: ExplainOptions,
   { config }: ReturnType<typeof policyConfig>,
-  listings: ReturnType<typeof usableFolder>["listings"],
+  { listings, masks }: Asked,
 ): Promise<readonly ResolvedText[]> {
   if (catalog !== undefined) {
     const saved = savedCatalog(context, catalog);
     if (database !== undefined && database !== saved.database)
       throw new CliError("usage", `${catalog} is of database "${saved.database}", not "${database}"`);
-    return Resolver.open(offlineSource(saved, listings)).then((resolver) => resolver.resolve(sql));
+    const source = { ...offlineSource(saved, listings), masks: masks(saved) };
+    return Resolver.open(source).then((resolver) => resolver.resolve(sql));
   }
   const named = database ?? onlyDatabase(config);
   if (config === undefined || named === undefined) {
     throw new CliError("usage", "no database is named", "give --database, or --catalog FILE");
   }
   return withServer(context, targetOf(config, named, role), listings, async (source) =>
-    (await Resolver.open(source)).resolve(sql),
+    (await Resolver.open({ ...source, masks: await learned(masks(source.catalog), source) })).resolve(sql),
   );
+}
+
+async function learned(masks: ExplainedMasks, { server, catalog }: Source): Promise<ExplainedMasks> {
+  const major = MAJORS.find((known) => known === Math.floor(catalog.serverVersion / 10_000));
+  if (server !== null && major !== undefined) await masks.learn(server, major);
+  return masks;
 }
 
 async function standardInput(): Promise<string> {
@@ -121,6 +145,7 @@ function judged(
     policyVersion: set.version,
     requests: requests.map((request, index) => requestData(request, decisions[index])),
     refusal: refusal === null ? null : refusalData(refusal),
+    masked: statement.masked,
     notes,
     decisions,
     statement,
@@ -170,11 +195,22 @@ function show(
     out.write(`\n${visible(sql)}\n`);
     out.write(`${paint(out.color, COLORS[verdict], WORDS[verdict])} (${kind})\n`);
     for (const { text, first, other } of tree(statement, decisions, set)) write(text, first, other);
+    for (const text of maskedLines(statement)) write(text, "  ", "    ");
     for (const text of statement.notes) write(text, "  note: ", "        ");
     if (refusal !== null)
       for (const [first, text] of refusalText(refusal)) write(text, first, " ".repeat(first.length));
   }
   if (explained.length > 1) note(context, `${explained.length} statements, each explained as if it were sent alone.`);
+}
+
+function maskedLines({ masked }: ResolvedText): readonly string[] {
+  if (masked === null) return [];
+  const columns = masked.columns.map(({ column, labels, mask, revealed }) => {
+    return revealed
+      ? `shown as it is: ${column} (${labels.join(", ")})`
+      : `masked: ${column} (${labels.join(", ")}: ${mask})`;
+  });
+  return masked.sent === null ? columns : [...columns, `sent: ${masked.sent}`];
 }
 
 interface Branch {

@@ -9,6 +9,7 @@ import { Grammar, MAJORS, type Major } from "../../analysis/grammar.ts";
 import { OfflineUnknown, resolveOffline } from "../../analysis/offline-resolve.ts";
 import type { ParsedStatement, ParseOutcome } from "../../analysis/parsed-statement.ts";
 import { parseChecked } from "../../analysis/parser.ts";
+import type { QueryNode } from "../../analysis/query-tree/query-node.ts";
 import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import { touchedBy } from "../../analysis/query-tree/touched.ts";
 import type { TreeFacts } from "../../analysis/query-tree/tree-facts.ts";
@@ -18,9 +19,11 @@ import { treeRequests } from "../../analysis/tree-requests.ts";
 import { utilityRequests } from "../../analysis/utility-requests.ts";
 import { GatewayError } from "../../base/errors.ts";
 import { judge } from "../../gateway/judge.ts";
+import { follow } from "../../gateway/sent-text.ts";
 import { Namespace } from "../../statement/namespace.ts";
 import { type AnalysisConnection, textOfInner } from "../../upstream/analyse.ts";
 import { CliError } from "../exit.ts";
+import type { ExplainedMasks, MaskedText } from "./explained-masks.ts";
 import { typeOids } from "./parameter-types.ts";
 
 export interface ResolvedText {
@@ -32,6 +35,8 @@ export interface ResolvedText {
   readonly refusal: GatewayError | null;
   readonly hasWhere: boolean;
   readonly matchesAll: boolean;
+  /** Of labelled columns; null: it has to do with none, or labels were not asked about. */
+  readonly masked: MaskedText | null;
   /** What is not said by this, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -43,6 +48,8 @@ export interface Source {
   readonly server: AnalysisConnection | null;
   readonly searchPath: readonly string[];
   readonly listings: readonly FunctionListing[];
+  /** Of the principal that is asked for; absent: labels do not matter. */
+  readonly masks?: ExplainedMasks;
 }
 
 /** Longest text that is looked at. */
@@ -50,6 +57,8 @@ const MAX_TEXT_BYTES = 1024 * 1024;
 
 interface Facts {
   readonly facts: TreeFacts | null;
+  /** Null: the server was not asked, or shows none. */
+  readonly queries: readonly QueryNode[] | null;
   readonly notes: readonly string[];
 }
 
@@ -96,26 +105,34 @@ export class Resolver {
     }
   }
 
-  async #one(text: Uint8Array, parsed: ParsedStatement): Promise<ResolvedText> {
-    const own = text.slice(parsed.startByte, parsed.endByte);
-    const base = { text: new TextDecoder().decode(own), class: parsed.class, hasWhere: true, matchesAll: false };
+  async #one(given: Uint8Array, asGiven: ParsedStatement): Promise<ResolvedText> {
+    const written = new TextDecoder().decode(given.subarray(asGiven.startByte, asGiven.endByte));
+    const base = { text: written, class: asGiven.class, hasWhere: true, matchesAll: false, masked: null };
+    const { masks } = this.#source;
+    let [text, parsed] = [given, asGiven];
     const session = sessionNote(parsed);
     try {
       const never = session === null ? judge(parsed, new Namespace()) : null;
       if (never !== null) throw never;
-      const { facts, notes } = await this.#facts(text, own, parsed);
+      const spliced = masks?.splice(given, asGiven) ?? null;
+      if (spliced !== null) [text, parsed] = [spliced.text, follow(asGiven, spliced)];
+      const own = text.slice(parsed.startByte, parsed.endByte);
+      const { facts, notes, queries } = await this.#facts(text, own, parsed);
       const { catalog, searchPath } = this.#source;
       const more = utilityRequests(parsed, catalog, searchPath, catalog.database, this.#rules);
       const tree = facts === null ? null : treeRequests(facts, catalog, this.#rules);
       const ofTree = tree?.requests ?? [];
+      const asked = parsed.inner?.by === "copy" ? copiedOut(ofTree) : more;
       return {
         ...base,
-        requests: parsed.inner?.by === "copy" ? [...copiedOut(ofTree), ...ofTree] : [...more, ...ofTree],
-        refusal: tree?.refusal ?? null,
+        requests: [...asked, ...ofTree, ...(masks?.writes(facts, more) ?? [])],
+        refusal: tree?.refusal ?? masks?.refusal(parsed, more, queries) ?? null,
+        masked: masks?.told(spliced === null ? null : new TextDecoder().decode(own), queries) ?? null,
         hasWhere: facts?.hasWhere ?? true,
         matchesAll: facts?.matchesAll ?? false,
         notes: [
           ...notes,
+          ...(spliced !== null && queries === null ? [UNPROVEN] : []),
           ...insideNotes(parsed, tree?.callsFunctions === true),
           ...(session === null ? [] : [session]),
         ],
@@ -129,7 +146,7 @@ export class Resolver {
   async #facts(text: Uint8Array, own: Uint8Array, parsed: ParsedStatement): Promise<Facts> {
     const { inner } = parsed;
     const query = parsed.optimisable ? own : inner === undefined ? null : textOfInner(text, inner);
-    if (query === null) return { facts: null, notes: [] };
+    if (query === null) return { facts: null, queries: null, notes: [] };
     const { server, catalog, searchPath } = this.#source;
     if (server === null) return this.#offline(query);
     const answer = await server.parse(query, typeOids(inner?.parameterTypes ?? [], catalog, searchPath));
@@ -142,14 +159,15 @@ export class Resolver {
         hint: "postern doctor tells what is wrong with the upstream role's settings.",
       });
     }
-    return { facts: touchedBy(readQueryTree(answer.tree, this.#major), this.#major), notes: [] };
+    const queries = readQueryTree(answer.tree, this.#major);
+    return { facts: touchedBy(queries, this.#major), queries, notes: [] };
   }
 
   #offline(query: Uint8Array): Facts {
     const outcome = this.#grammar.parse(query);
     if (!outcome.ok) throw new CliError("usage", `the statement cannot be read: ${outcome.message}`);
     try {
-      return resolveOffline(outcome.tree, this.#source.catalog, this.#source.searchPath);
+      return { ...resolveOffline(outcome.tree, this.#source.catalog, this.#source.searchPath), queries: null };
     } catch (error) {
       if (!(error instanceof OfflineUnknown)) throw error;
       throw new CliError(
@@ -160,6 +178,8 @@ export class Resolver {
     }
   }
 }
+
+const UNPROVEN = "That nothing shows beside the masks is proven on the server's own tree, which was not asked for.";
 
 /** What depends on what the session has done before. */
 function sessionNote({ prepared, cursor }: ParsedStatement): string | null {
