@@ -172,7 +172,8 @@ def parse_entry(data):
 
 # ---- what entries say (docs/reference/events.md) ----
 SESSION_TYPES = frozenset(["session.opened", "session.closed", "statement.decided", "statement.finished",
-                           "reveal.used", "transaction.committed", "transaction.rolled_back"])
+                           "reveal.used", "alarm.detector_hit", "transaction.committed",
+                           "transaction.rolled_back"])
 def whole(value):
     return type(value) is int and value >= 0  # to isinstance(), true and false are whole numbers
 def tree_state(state):

@@ -79,6 +79,14 @@ export const ENTRY_SHAPES = {
   },
   "alarm.clock_stepped": { backMs: "number" },
   "alarm.log_interrupted": { reason: "text", seconds: "number" },
+  "alarm.detector_hit": {
+    statement: "integer",
+    detector: "text",
+    label: "text",
+    column: "text?",
+    position: "integer?",
+    cells: "integer",
+  },
   "alarm.raised": { name: "text", detail: "text", actor: "text?" },
   "log.opened": { origin: "text", vkey: "text", size: "integer", root: "text" },
   "log.updated": { origin: "text", size: "integer", root: "text" },
@@ -92,6 +100,7 @@ export const SESSION_TYPES = [
   "statement.decided",
   "statement.finished",
   "reveal.used",
+  "alarm.detector_hit",
   "transaction.committed",
   "transaction.rolled_back",
 ] as const;

@@ -49,6 +49,7 @@ const HEARTBEAT_MS = 60_000;
 const SETTLING: ReadonlySet<string> = new Set([
   "statement.finished",
   "reveal.used",
+  "alarm.detector_hit",
   "transaction.committed",
   "transaction.rolled_back",
   "session.closed",

@@ -33,6 +33,7 @@ export function applyEffects(
         {
           ...{ name, statement: query, parameters: null, maskLike: null, hold, binary, inner: null, boundAfter },
           delivered: new Delivered(),
+          resultFormats: binary ? BINARY : [],
         },
         batch,
       ),
@@ -41,6 +42,8 @@ export function applyEffects(
   else if (cursor?.kind === "closeAll" || discards) changes.push(...names.removeAllPortals(batch));
   return changes.length === 0 ? null : changes;
 }
+
+const BINARY: readonly number[] = [1];
 
 /** Where the evidence of the query inside will be: PREPARE shows it when it runs, for the rest it is asked before. */
 export function innerFor(link: WireLink, { parsed }: PreparedStatement): Evidence | null {

@@ -18,7 +18,9 @@ import { CatalogTooOld, type StatementRequests, treeRequests } from "../analysis
 import { utilityRequests } from "../analysis/utility-requests.ts";
 import type { Clock } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
+import { DetectorSet } from "../masking/detectors/detector-set.ts";
 import { checkInvariant } from "../masking/invariant/check-invariant.ts";
+import type { LabelMap } from "../masking/labels/label-map.ts";
 import type { LabelSet } from "../masking/labels/label-set.ts";
 import { labelledWrites } from "../masking/labels/labelled-writes.ts";
 import { type LabelledUse, labelledUse, useOf } from "../masking/masked/labelled-use.ts";
@@ -58,6 +60,12 @@ export interface ActivePolicy {
   readonly labels: LabelSet;
   /** `shadow`: decided and recorded, not enforced. */
   readonly mode: "enforce" | "shadow";
+}
+
+/** By one labels.yaml: shared by all sessions. */
+export interface DetectorsInForce {
+  readonly labels: LabelSet;
+  readonly set: DetectorSet;
 }
 
 /** What a statement asks for, by its tree. */
@@ -141,6 +149,7 @@ export class Enforcement {
   #definedMs = Number.NEGATIVE_INFINITY;
   /** When each was replaced by a newer one. */
   readonly #replacedMs = new WeakMap<Catalog, number>();
+  #detectors: { readonly labels: LabelSet; readonly inForce: DetectorsInForce | null } | null = null;
   #catalog: Catalog;
   #rules: FunctionRules;
   #listings: readonly FunctionListing[];
@@ -340,6 +349,24 @@ export class Enforcement {
   ): GatewayError | null {
     const written = writtenMask(queries, masked, parameters);
     return written === null ? null : maskWritten(written, this.#catalog);
+  }
+
+  /** Looks for what should have a label in what is delivered, by the labels in force; null: nothing does. */
+  get detectors(): DetectorsInForce | null {
+    const { labels, mode } = this.#options.policies();
+    if (this.#detectors?.labels === labels) return this.#detectors.inForce;
+    const { file, detectors } = labels;
+    const isOn = file !== "" && mode === "enforce" && detectors.rate > 0 && detectors.on.size > 0;
+    const inForce = isOn ? { labels, set: new DetectorSet(detectors) } : null;
+    this.#detectors = { labels, inForce };
+    return inForce;
+  }
+
+  /** What the labels in force say of the columns of the catalog. */
+  get labelMap(): LabelMap {
+    this.#keepUp();
+    const { set: policies, labels } = this.#options.policies();
+    return this.#masks.labels({ catalog: this.#catalog, policies, labels });
   }
 
   /** Labelled columns that a statement uses, masked or revealed; null: none. */

@@ -10,6 +10,7 @@ import { copiedOut, type PolicyRequest } from "../analysis/requests.ts";
 import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
 import { GatewayError } from "../base/errors.ts";
+import type { LabelMap } from "../masking/labels/label-map.ts";
 import { definesMasked } from "../masking/masked/defines-masked.ts";
 import { bothUses, type LabelledUse } from "../masking/masked/labelled-use.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
@@ -25,6 +26,7 @@ import type { Report } from "../wire/error-response.ts";
 import {
   type Analysed,
   asksNothing,
+  type DetectorsInForce,
   type Enforcement,
   outOfSight,
   PERMITTED,
@@ -54,6 +56,13 @@ interface Refreshed {
   /** How often, with that outcome. */
   readonly times: number;
   readonly succeeded: boolean;
+}
+
+/** By what the columns of delivered rows are told apart. */
+export interface KnownColumns {
+  readonly catalog: Catalog;
+  readonly labels: LabelMap;
+  readonly reveals: boolean;
 }
 
 interface Kept {
@@ -91,6 +100,17 @@ export class Enforcer {
   /** The policy is in shadow: nothing that it says may change what happens. */
   get inShadow(): boolean {
     return this.#enforcement.inShadow;
+  }
+
+  /** What looks at delivered rows for what should have a label; null: nothing does. */
+  get detectors(): DetectorsInForce | null {
+    return this.#enforcement.detectors;
+  }
+
+  /** What is known of columns for that, and whether anything that has a label is shown to the principal as it is. */
+  knownColumns(inTransaction: boolean): KnownColumns {
+    const { catalog, labelMap: labels } = this.#enforcement;
+    return { catalog, labels, reveals: this.#maskedNow(inTransaction).reveals.size > 0 };
   }
 
   /** A statement runs, and what runs inside it will be judged: the catalog is not to be left alone meanwhile. */

@@ -23,6 +23,8 @@ export interface Permitted {
   readonly ruling: Ruling;
   /** Of its portal; absent where it has none that is read again. */
   readonly delivered?: Delivered;
+  /** Of its rows; absent where they are described right before. */
+  readonly formats?: readonly number[];
 }
 
 export class Intents {
@@ -35,7 +37,7 @@ export class Intents {
   }
 
   /** It runs as soon as its intent is on record. */
-  permit({ statement, parameters, behind, durable, ruling, delivered }: Permitted): StatementRun {
+  permit({ statement, parameters, behind, durable, ruling, delivered, formats }: Permitted): StatementRun {
     const { journal, clock, metrics, statementLimits } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
@@ -49,6 +51,7 @@ export class Intents {
     );
     this.#label(run, ruling);
     run.guarded = ruling.guarded;
+    run.formats = formats ?? null;
     if (ruling.guarded) this.#link.guarded = true;
     run.executes = this.#behindName(statement)?.evidence ?? null;
     this.#link.ran(run);

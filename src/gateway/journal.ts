@@ -65,6 +65,8 @@ export class SessionJournal {
   readonly #beforeReason: string;
   readonly #sessionMember: string;
   readonly #decidedTail: Readonly<Record<"permitted" | "refused", string>>;
+  /** What alarms were raised for. */
+  readonly #alarmed = new Set<string>();
   #sessionSeq = 0;
   #statements = 0;
   #rows = 0;
@@ -164,6 +166,7 @@ export class SessionJournal {
     );
     this.#sessionSeq++;
     this.#revealed(run);
+    this.#found(run);
     this.#rows += run.rows;
     this.#bytes += run.bytes;
   }
@@ -179,6 +182,21 @@ export class SessionJournal {
       sessionSeq: this.#sessionSeq,
       ...{ statement, labels: reveals.labels, columns, policies: reveals.policies, rows },
     });
+  }
+
+  /** Detectors have found, and masked, what should have a label. Each kind in each column once: a large result is one alarm. */
+  #found({ found, statement, sessionSeq }: StatementRun): void {
+    for (const { column, position, detector, label, cells } of found ?? []) {
+      const key = `${column ?? `${statement.record.fingerprint} ${position ?? ""}`} ${detector}`;
+      if (this.#alarmed.has(key) || this.#alarmed.size >= MAX_ALARMS) continue;
+      this.#alarmed.add(key);
+      this.#append({
+        ...{ type: "alarm.detector_hit", session: this.facts.id, sessionSeq: this.#sessionSeq },
+        ...{ statement: sessionSeq, detector, label, cells },
+        ...(column === null ? {} : { column }),
+        ...(position === null ? {} : { position }),
+      });
+    }
   }
 
   /** @param by sessionSeq of the statement that settled it; null: the end of an implicit transaction or of the session. */
@@ -223,6 +241,8 @@ export class SessionJournal {
 }
 
 const MAX_COLUMNS = 200;
+/** Of one session; the metrics go on counting. */
+const MAX_ALARMS = 1_000;
 
 /** Names of labels; absent where there are none. */
 function labelsMember(name: "masked" | "revealed", columns: readonly MaskedUse[] = []): string {

@@ -315,7 +315,10 @@ export class MessageHandler {
     const maskLike = statement.parsed?.class === "write" ? this.#maskLike(bind.parameters) : null;
     const named = { name: bind.portal, statement, parameters, maskLike, hold: false, binary: false };
     const change = link.names.setPortal(
-      { ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
+      {
+        ...{ ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
+        resultFormats: bind.resultFormats,
+      },
       link.batch,
     );
     link.expectations.push(
@@ -350,17 +353,14 @@ export class MessageHandler {
       const statement = link.names.statement(name);
       if (statement === undefined) return this.#refuse(unknownStatement(name));
       // The server looks whether its plan still holds, and shows what it made anew.
-      const { evidence } = statement;
-      const shows = evidence !== null;
-      link.expectations.push(
-        shows
-          ? new Expectation("describeStatement", false, null, null, null, 0, statement.origin, evidence)
-          : EXPECT.describeStatement,
-      );
+      link.expectations.push(describing("describeStatement", statement));
     } else {
       if (!this.#portalSettled(name)) return "wait";
-      if (link.names.portal(name) === undefined) return this.#refuse(unknownPortal(name));
-      link.expectations.push(EXPECT.describePortal);
+      const portal = link.names.portal(name);
+      if (portal === undefined) return this.#refuse(unknownPortal(name));
+      link.expectations.push(
+        link.enforcer === null ? EXPECT.describePortal : describing("describePortal", portal.statement),
+      );
     }
     return "forward";
   }
@@ -395,6 +395,7 @@ export class MessageHandler {
       durable,
       ruling,
       delivered: portal.delivered,
+      formats: portal.resultFormats,
     });
     this.#inquiry.letGo(run, ruling);
     if (link.tellsApart) this.#out.push(FLUSH);
@@ -539,6 +540,14 @@ const COPY_FAIL = encoded((writer) => encodeCopyFail(writer, { reason: "a mask w
 const MAX_MASK_BYTES = 512;
 /** Type and length. */
 const HEADER_BYTES = 5;
+
+/** Of a statement where trees are asked for the answer may bring one. */
+function describing(kind: "describeStatement" | "describePortal", statement: PreparedStatement): Expectation {
+  const { evidence, origin } = kind === "describeStatement" ? statement : NOTHING_SHOWN;
+  return new Expectation(kind, false, null, null, null, 0, origin, evidence, null, statement);
+}
+
+const NOTHING_SHOWN = { evidence: null, origin: null } as const;
 
 function utf8Length(text: string): number {
   return text === "" ? 0 : Buffer.byteLength(text, "utf8");

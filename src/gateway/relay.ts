@@ -28,6 +28,7 @@ import { overBytes, stopped, withheld } from "./limits-errors.ts";
 import { isMeasured } from "./limits-statement.ts";
 import { errorResponse } from "./refuse.ts";
 import { clientLevel, SHOWN } from "./rewrite-setting.ts";
+import { HeldRow, SecondNet } from "./second-net.ts";
 import { ShownTrees } from "./shown-trees.ts";
 import type { TransactionStatus, WireLink } from "./wire-link.ts";
 
@@ -73,6 +74,10 @@ export class Relay implements FrameVisitor {
   #skipping = false;
   /** A message of our own that goes right before the one at hand, should that go. */
   #ahead: Uint8Array | null = null;
+  /** Null: no policy is configured, or none of its sessions' rows are looked at. */
+  readonly #net: SecondNet | null;
+  /** A row that comes in pieces and is looked at before any of it goes on. */
+  #held: HeldRow | null = null;
   /** False: answers are read to the end for the record and go nowhere, the client is gone. */
   #deliver = true;
 
@@ -80,6 +85,8 @@ export class Relay implements FrameVisitor {
     this.#link = link;
     this.#events = events;
     this.#trees = new ShownTrees(link);
+    const { enforcer, parts } = link;
+    this.#net = enforcer === null ? null : new SecondNet(enforcer, parts.metrics, () => link.inTransaction);
     // The server's trees come whole. What is over the reader's own limit by far is not even held.
     this.#scanner = new FrameScanner(
       backendLimits(link.enforcer === null ? {} : { messageBytes: MAX_SHOWN_BYTES }),
@@ -94,7 +101,7 @@ export class Relay implements FrameVisitor {
 
   /** True between two messages to the client: only then may a message of our own be put in. */
   get atBoundary(): boolean {
-    return !this.#scanner.streaming || this.#withheld;
+    return !this.#scanner.streaming || this.#withheld || this.#held !== null;
   }
 
   receive(chunk: Uint8Array): void {
@@ -127,13 +134,7 @@ export class Relay implements FrameVisitor {
       return true;
     }
     if (type === BACKEND.DataRow || type === BACKEND.CopyData) {
-      if (this.#skipping || !this.#countRow(end - start)) {
-        this.#drop(bytes, start, end);
-        return true;
-      }
-      if (this.#rowsFrom === -1) this.#rowsFrom = start;
-      this.#rowsEnd = end;
-      this.#runEnd = end;
+      this.#row(type, bytes, start, end);
       return true;
     }
     // Notices come between rows at any time: they are no part of what is committed to.
@@ -160,6 +161,53 @@ export class Relay implements FrameVisitor {
     return true;
   }
 
+  /** A whole row, as it lies in the run at hand. */
+  #row(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#skipping) {
+      this.#drop(bytes, start, end);
+      return;
+    }
+    const run = this.#rowsOf();
+    // What is over a limit comes until the cancel has reached the server, and goes nowhere.
+    const caught = run.over === null ? (this.#net?.look(run, type, bytes, start, end) ?? null) : null;
+    const delivers = this.#countRow(run, caught?.bytes.length ?? end - start);
+    if (caught !== null || !delivers) {
+      this.#drop(bytes, start, end);
+      if (caught === null || !delivers) return;
+      this.#net?.delivered(run, caught.hits, type);
+      this.#put(caught.bytes);
+      return;
+    }
+    if (this.#rowsFrom === -1) this.#rowsFrom = start;
+    this.#rowsEnd = end;
+    this.#runEnd = end;
+  }
+
+  /** A whole row that came in pieces, none of which has gone on. */
+  #heldRow(type: number, row: Uint8Array): void {
+    const run = this.#rowsOf();
+    const caught = this.#net?.look(run, type, row, 0, row.length) ?? null;
+    const bytes = caught?.bytes ?? row;
+    if (!this.#countRow(run, bytes.length)) return;
+    if (caught !== null) this.#net?.delivered(run, caught.hits, type);
+    this.#put(bytes);
+  }
+
+  /** A row that stands behind what has passed and is not of the run at hand. It is committed to as it is delivered. */
+  #put(row: Uint8Array): void {
+    this.#hashRows();
+    this.#rowsHash ??= commitmentStream(this.#link.parts.journal.facts.salt, "rows");
+    this.#rowsHash.update(row);
+    this.#out.push(row);
+  }
+
+  /** The run that rows are of. */
+  #rowsOf(): StatementRun {
+    const run = this.#link.expectations.peek()?.run;
+    if (run === null || run === undefined) throw broken("a row that nobody asked for");
+    return run;
+  }
+
   #drop(bytes: Uint8Array, start: number, end: number): void {
     if (start > this.#runStart) this.#out.push(bytes.subarray(this.#runStart, start));
     this.#runStart = end;
@@ -176,11 +224,16 @@ export class Relay implements FrameVisitor {
   }
 
   /** Of FrameVisitor: a row that does not end in this chunk. */
-  streamed(_type: number, totalBytes: number): void {
+  streamed(type: number, totalBytes: number): void {
     this.#capturing = this.#link.expectations.peek()?.capture ?? null;
     this.#capturing?.opens(totalBytes);
     if (this.#capturing !== null) return;
-    this.#surplus = this.#skipping || !this.#countRow(totalBytes);
+    this.#surplus = this.#skipping;
+    if (this.#skipping) return;
+    const run = this.#rowsOf();
+    if (run.over === null && this.#net?.holds(run, type, totalBytes) === true)
+      this.#held = new HeldRow(type, totalBytes);
+    else this.#surplus = !this.#countRow(run, totalBytes);
   }
 
   /** Of FrameVisitor: some of that row. */
@@ -190,6 +243,10 @@ export class Relay implements FrameVisitor {
       this.#runBytes = bytes;
       this.#runStart = start;
     }
+    if (this.#held !== null) {
+      this.#hold(this.#held, bytes, start, end);
+      return;
+    }
     this.#capturing?.piece(bytes.subarray(start, end));
     if (this.#surplus || this.#capturing !== null) {
       this.#drop(bytes, start, end);
@@ -198,6 +255,14 @@ export class Relay implements FrameVisitor {
     if (this.#rowsFrom === -1) this.#rowsFrom = start;
     this.#rowsEnd = end;
     this.#runEnd = end;
+  }
+
+  #hold(held: HeldRow, bytes: Uint8Array, start: number, end: number): void {
+    this.#drop(bytes, start, end);
+    const row = held.take(bytes.subarray(start, end));
+    if (row === null) return;
+    this.#held = null;
+    this.#heldRow(held.type, row);
   }
 
   #endRun(): void {
@@ -222,9 +287,7 @@ export class Relay implements FrameVisitor {
   }
 
   /** @returns false for a row beyond what the statement may deliver: the first has it cancelled. */
-  #countRow(bytes: number): boolean {
-    const run = this.#link.expectations.peek()?.run;
-    if (run === null || run === undefined) throw broken("a row that nobody asked for");
+  #countRow(run: StatementRun, bytes: number): boolean {
     const { delivered } = run;
     if (delivered.rows >= run.maxRows || delivered.bytes + delivered.asideBytes + bytes > run.maxBytes) {
       this.#surpass(run, delivered.rows >= run.maxRows ? "rows" : "bytes");
@@ -304,7 +367,8 @@ export class Relay implements FrameVisitor {
         return this.#link.expectations.peek()?.hidden === true ? "drop" : "pass";
       case BACKEND.RowDescription: {
         // That of a simple Query's own hidden Describe is the client's.
-        const { kind, hidden } = this.#described();
+        const { kind, hidden, statement } = this.#described();
+        this.#net?.describe(statement, this.#runBytes.subarray(at + 5, end));
         return kind === "describeStatement" && hidden ? "drop" : "pass";
       }
       case BACKEND.NoData:
@@ -324,6 +388,7 @@ export class Relay implements FrameVisitor {
         return this.#copyIn();
       case BACKEND.CopyOutResponse:
         if (this.#link.expectations.peek()?.kind !== "execute") throw broken("CopyOutResponse out of order");
+        this.#net?.copyOpens(this.#runBytes[at + 5] === 1);
         return "pass";
       default:
         throw broken(`message type 0x${type.toString(16)}`);

@@ -252,8 +252,8 @@ export class SimpleQuery {
     this.#inquiry.readOnly(statement, () => pending.plan.length === 1);
     this.#link.boundBatch = this.#link.batch;
     expectations.push(new Expectation("bind", true, null, null, null, 0, origin, statement.evidence));
-    if (origin === null) expectations.push(EXPECT.hiddenDescribePortal);
-    else expectations.push(new Expectation("describePortal", true, null, null, null, 0, origin));
+    if (origin === null && this.#link.enforcer === null) expectations.push(EXPECT.hiddenDescribePortal);
+    else expectations.push(new Expectation("describePortal", true, null, null, null, 0, origin, null, null, statement));
     this.#send(simpleBind(binary));
     this.#inquiry.sentMore();
     pending.stage = "bound";

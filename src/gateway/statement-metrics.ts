@@ -31,6 +31,10 @@ export class StatementMetrics {
   readonly statements = new Map<string, number>();
   clientBytes = 0;
   upstreamBytes = 0;
+  /** Cells that were masked in delivered rows, by the detector that found something. */
+  readonly detected = new Map<string, number>();
+  /** Rows that were too long for detectors to look at. */
+  rowsUnseen = 0;
 
   decided(statementClass: string, verdict: "permitted" | "refused" | "shadowed"): void {
     const key = `${statementClass}/${verdict}`;

@@ -5,7 +5,7 @@
 
 import type { GatewayError } from "../base/errors.ts";
 import type { NameChange } from "./namespace.ts";
-import type { Answer, Evidence, Origin, StatementRun } from "./statement.ts";
+import type { Answer, Evidence, Origin, PreparedStatement, StatementRun } from "./statement.ts";
 
 export type ExpectationKind =
   | "parse"
@@ -36,6 +36,8 @@ export class Expectation {
   readonly evidence: Evidence | null;
   /** Of a question of our own: takes its rows, and what becomes of it. */
   readonly capture: Answer | null;
+  /** For Describe: what is described, where anything asks for it. */
+  readonly statement: PreparedStatement | null;
 
   constructor(
     kind: ExpectationKind,
@@ -47,6 +49,7 @@ export class Expectation {
     origin: Origin | null = null,
     evidence: Evidence | null = null,
     capture: Answer | null = null,
+    statement: PreparedStatement | null = null,
   ) {
     this.kind = kind;
     this.hidden = hidden;
@@ -57,6 +60,7 @@ export class Expectation {
     this.origin = origin;
     this.evidence = evidence;
     this.capture = capture;
+    this.statement = statement;
   }
 }
 

@@ -125,6 +125,8 @@ export interface Portal {
   readonly hold: boolean;
   /** A cursor declared BINARY: FETCH answers in binary. */
   readonly binary: boolean;
+  /** As Bind asks for its columns: none: all text; one: for all of them; else one for each. */
+  readonly resultFormats: readonly number[];
   /** Of a statement that carries a query inside: what the server says of that query, asked right before this was bound. */
   readonly inner: Evidence | null;
   /** How many statements the session had run when this was bound. */
@@ -154,6 +156,19 @@ export interface MaskedUse {
   readonly labels: readonly string[];
   /** In words: `partial (4 from end)`. */
   readonly mask: string;
+}
+
+/** Values in a column of a result that detectors have found, and that were masked: one kind of them. */
+export interface FoundValues {
+  /** `schema.table.column`; null: it is none, or it is not known which. */
+  readonly column: string | null;
+  /** Place of the column in the result, from 1; null: of copied data. */
+  readonly position: number | null;
+  readonly detector: string;
+  /** That the column may be given. */
+  readonly label: string;
+  /** Cells with such a value that were delivered. */
+  cells: number;
 }
 
 /** Of one statement. All sorted. */
@@ -192,6 +207,10 @@ export class StatementRun {
   reveals: Reveals | null = null;
   /** Columns that it shows by masks, of which the client is to be told. */
   masks: readonly MaskedUse[] = [];
+  /** Formats of its rows; null: as it was described right before. */
+  formats: readonly number[] | null = null;
+  /** What detectors have found in what was delivered of it; null: nothing. */
+  found: FoundValues[] | null = null;
   /** Why the gateway has made it fail. */
   fault: GatewayError | null = null;
   /** The limit that it has passed. */

@@ -29,6 +29,8 @@ describe("the metrics of a gateway", () => {
     const totals = {
       stages: { record: { counts: [2, 1, 4], sumMs: 250, count: 7 } },
       statements: new Map([["read/permitted", 5]]),
+      detected: new Map([["email", 3]]),
+      rowsUnseen: 1,
       clientBytes: 10,
       upstreamBytes: 20,
     };

@@ -20,6 +20,9 @@ export interface StatementTotals {
   readonly statements: ReadonlyMap<string, number>;
   readonly clientBytes: number;
   readonly upstreamBytes: number;
+  /** Cells, by detector. */
+  readonly detected: ReadonlyMap<string, number>;
+  readonly rowsUnseen: number;
 }
 
 /** A metric as docs/reference/metrics.md describes it. */
@@ -99,6 +102,16 @@ export class Metrics {
     "1 for the mode that the policy is in: none, enforce or shadow.",
     ["mode"],
   );
+  readonly detected = this.#counter(
+    "postern_detected_cells_total",
+    "Delivered cells without a label in which a detector found something, and which were masked.",
+    ["detector"],
+  );
+  readonly rowsUnseen = this.#counter(
+    "postern_detector_rows_unseen_total",
+    "Delivered rows that detectors did not look at: they are longer than 1 MiB.",
+    [],
+  );
   readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);
 
   constructor() {
@@ -129,6 +142,10 @@ export class Metrics {
         const [statementClass = "", verdict = ""] = key.split("/");
         this.statements.inc({ class: statementClass, verdict }, count);
       }
+      this.detected.reset();
+      for (const [detector, cells] of totals.detected) this.detected.inc({ detector }, cells);
+      this.rowsUnseen.reset();
+      this.rowsUnseen.inc(totals.rowsUnseen);
       this.bytes.reset();
       this.bytes.inc({ direction: "client" }, totals.clientBytes);
       this.bytes.inc({ direction: "upstream" }, totals.upstreamBytes);

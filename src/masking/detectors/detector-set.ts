@@ -59,6 +59,11 @@ export class DetectorSet {
     }
   }
 
+  /** Bytes of a cell that are looked at, from its start. */
+  get cellBytes(): number {
+    return this.#config.cellBytes;
+  }
+
   /** Whether the cell of this number is looked at: all, none, or a sample. @param cellNumber in its session, from 0. */
   isDue(cellNumber: number): boolean {
     return this.#config.rate > 0 && isSampled(cellNumber, this.#config.rate);

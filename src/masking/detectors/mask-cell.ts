@@ -28,6 +28,28 @@ export function maskCell(
   return Buffer.concat([...pieces, cell.subarray(at)]);
 }
 
+/**
+ * The cell with a `*` for each letter, digit and byte beyond ASCII of what was found: as long as before, and with the same signs. So
+ * lengths around it still hold, and what parts it from its neighbours still does, whatever that is.
+ * @returns the cell itself where nothing was found.
+ */
+export function filledCell(cell: Uint8Array, findings: readonly Finding[]): Uint8Array {
+  if (findings.length === 0) return cell;
+  const filled = cell.slice();
+  for (const { start, end } of findings) {
+    for (let at = start; at < end; at++) if (isFilled(filled[at] ?? 0)) filled[at] = STAR;
+  }
+  return filled;
+}
+
+const STAR = 0x2a;
+
+/** Letters and digits of ASCII, and every byte of a character beyond it. No delimiter of COPY is among them. */
+function isFilled(byte: number): boolean {
+  const letter = byte | 0x20;
+  return byte >= 0x80 || (letter >= 0x61 && letter <= 0x7a) || (byte >= 0x30 && byte <= 0x39);
+}
+
 export interface Span {
   readonly start: number;
   readonly end: number;

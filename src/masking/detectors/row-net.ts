@@ -4,12 +4,16 @@
  */
 
 import { Buffer } from "node:buffer";
+import { textsIn } from "./binary-texts.ts";
 import type { DetectorSet } from "./detector-set.ts";
 import type { DetectorName, Finding } from "./finding.ts";
-import { MASK_BYTES, maskCell } from "./mask-cell.ts";
+import { filledCell, MASK_BYTES, maskCell, type Span } from "./mask-cell.ts";
 
-/** How a column's cells are read. `skip`: numbers, times and the like, which are no text; or the column has a label. */
-export type CellForm = "text" | "record" | "json" | "jsonb" | "array" | "skip";
+/**
+ * How a column's cells are read. `shape`: nobody has said what they are, or they hold texts between lengths. `skip`: numbers, times and
+ * the like, which are no text; or the column is not to be looked at.
+ */
+export type CellForm = "text" | "record" | "json" | "jsonb" | "array" | "jsonArray" | "shape" | "skip";
 
 export interface RowHit {
   /** Of the row, from 0; 0 for copied data. */
@@ -29,9 +33,10 @@ export function cellForm(typeOid: number, binary: boolean): CellForm {
   if (TEXTS.has(typeOid)) return "text";
   if (typeOid === JSON_OID) return "json";
   if (typeOid === JSONB_OID) return binary ? "jsonb" : "json";
-  if (TEXT_ARRAYS.has(typeOid)) return binary ? "text" : "array";
-  // Composite types, enums, extensions' types; in binary they hold their texts as they are.
-  if (typeOid >= FIRST_USER_OID || RECORDS.has(typeOid)) return "record";
+  if (TEXT_ARRAYS.has(typeOid)) return binary ? "shape" : "array";
+  if (JSON_ARRAYS.has(typeOid)) return binary ? "shape" : "jsonArray";
+  // Composite types, enums, extensions' types.
+  if (typeOid >= FIRST_USER_OID || RECORDS.has(typeOid)) return binary ? "shape" : "record";
   return "skip";
 }
 
@@ -47,10 +52,10 @@ export class RowNet {
   }
 
   /**
-   * @param row a DataRow, `bytes[start, end)`, type and length included. @param forms of its columns; those beyond are text.
+   * @param bytes a DataRow, `bytes[start, end)`, type and length included. @param forms of its columns; null: nobody has told them.
    * @returns null where nothing was found.
    */
-  row(bytes: Uint8Array, start: number, end: number, forms: readonly CellForm[]): CaughtRow | null {
+  row(bytes: Uint8Array, start: number, end: number, forms: readonly CellForm[] | null): CaughtRow | null {
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     let caught: Caught | null = null;
     let at = start + ROW_HEADER_BYTES;
@@ -58,12 +63,13 @@ export class RowNet {
       const length = view.readInt32BE(at);
       const cell = at + 4;
       at = cell + Math.max(0, length);
-      const form = forms[column] ?? "text";
+      const form = forms?.[column] ?? "shape";
       if (length <= 0 || form === "skip" || !this.#set.isDue(this.#cells++)) continue;
-      const findings = this.#set.scan(bytes.subarray(cell, at));
+      const value = bytes.subarray(cell, at);
+      const findings = form === "shape" ? this.#inside(value) : this.#set.scan(value);
       if (findings.length === 0) continue;
       caught ??= { pieces: [], from: start, hits: [] };
-      const masked = this.#masked(bytes.subarray(cell, at), findings, form);
+      const masked = this.#masked(value, findings, form);
       caught.pieces.push(bytes.subarray(caught.from, cell - 4), lengthOf(masked.length), masked);
       caught.from = at;
       caught.hits.push({ column, detectors: namesOf(findings) });
@@ -71,22 +77,51 @@ export class RowNet {
     return caught === null ? null : finished(caught, bytes, end);
   }
 
-  /** @param line a CopyData message: one row as text or binary, of which no column is known. */
-  copied(bytes: Uint8Array, start: number, end: number): CaughtRow | null {
+  /**
+   * One row of copied data, of which no column is known. What is found is filled, so that it stays a row of as many columns.
+   * @param bytes a CopyData, `bytes[start, end)`, type and length included. @param binary the copy's format.
+   * @returns null where nothing was found.
+   */
+  copied(bytes: Uint8Array, start: number, end: number, binary: boolean): CaughtRow | null {
     if (!this.#set.isDue(this.#cells++)) return null;
     const body = bytes.subarray(start + COPY_HEADER_BYTES, end);
-    const findings = this.#set.scan(body);
+    const findings = binary ? copiedFields(body).flatMap((field) => this.#within(body, field)) : this.#line(body);
     if (findings.length === 0) return null;
-    // A whole line that is masked would be a row of another shape.
-    const pieces = [bytes.subarray(start, start + COPY_HEADER_BYTES), maskCell(body, findings, "finding")];
-    const hits = [{ column: 0, detectors: namesOf(findings) }];
-    return finished({ pieces, from: end, hits }, bytes, end);
+    const pieces = [bytes.subarray(start, start + COPY_HEADER_BYTES), filledCell(body, findings)];
+    return finished({ pieces, from: end, hits: [{ column: 0, detectors: namesOf(findings) }] }, bytes, end);
+  }
+
+  /** A line holds many cells: all of it is looked at, so much at a time as of a cell. */
+  #line(body: Uint8Array): readonly Finding[] {
+    const { cellBytes } = this.#set;
+    const findings: Finding[] = [];
+    for (let start = 0; start < body.length; start += cellBytes) {
+      for (const found of this.#within(body, { start, end: Math.min(start + cellBytes, body.length) })) {
+        findings.push(found);
+      }
+    }
+    return findings;
+  }
+
+  /** In the texts of the cell, wherever they stand. */
+  #inside(cell: Uint8Array): readonly Finding[] {
+    const texts = textsIn(cell);
+    return texts.length === 0 ? NOTHING : texts.flatMap((text) => this.#within(cell, text));
+  }
+
+  #within(cell: Uint8Array, { start, end }: Span): readonly Finding[] {
+    const findings = this.#set.scan(cell.subarray(start, end));
+    return start === 0
+      ? findings
+      : findings.map((found) => ({ ...found, start: found.start + start, end: found.end + start }));
   }
 
   #masked(cell: Uint8Array, findings: readonly Finding[], form: CellForm): Uint8Array {
+    if (form === "shape") return filledCell(cell, findings);
     if (this.#extent === "finding" || form === "record") return maskCell(cell, findings, "finding");
     if (form === "json") return JSON_MASK;
     if (form === "jsonb") return JSONB_MASK;
+    if (form === "jsonArray") return JSON_ARRAY_MASK;
     return form === "array" ? ARRAY_MASK : MASK_BYTES;
   }
 }
@@ -106,8 +141,10 @@ const JSON_OID = 114;
 const JSONB_OID = 3802;
 /** "char", name, text, unknown, xml, varchar, bpchar, cstring, tsvector. */
 const TEXTS: ReadonlySet<number> = new Set([18, 19, 25, 705, 142, 1042, 1043, 2275, 3614]);
-/** name[], text[], bpchar[], varchar[], json[], jsonb[], xml[], cstring[]. */
-const TEXT_ARRAYS: ReadonlySet<number> = new Set([1003, 1009, 1014, 1015, 199, 3807, 143, 1263]);
+/** name[], text[], bpchar[], varchar[], xml[], cstring[], tsvector[]. */
+const TEXT_ARRAYS: ReadonlySet<number> = new Set([1003, 1009, 1014, 1015, 143, 1263, 3643]);
+/** json[], jsonb[]. */
+const JSON_ARRAYS: ReadonlySet<number> = new Set([199, 3807]);
 /** record, record[]. */
 const RECORDS: ReadonlySet<number> = new Set([2249, 2287]);
 const MASK_TEXT = Buffer.from(MASK_BYTES).toString("latin1");
@@ -115,6 +152,31 @@ const JSON_MASK: Uint8Array = Buffer.from(JSON.stringify(MASK_TEXT));
 /** The version that jsonb_send() writes first. */
 const JSONB_MASK: Uint8Array = Buffer.from(`\u0001${JSON.stringify(MASK_TEXT)}`);
 const ARRAY_MASK: Uint8Array = Buffer.from(`{${MASK_TEXT}}`);
+const JSON_ARRAY_MASK: Uint8Array = Buffer.from(`{"\\"${MASK_TEXT}\\""}`);
+const NOTHING: readonly Finding[] = [];
+/** PostgreSQL 18 docs, sql-copy, "Binary Format". */
+const COPY_SIGNATURE: Uint8Array = Buffer.from("PGCOPY\n\u00ff\r\n\0", "latin1");
+
+/** Texts of the rows of a copy in binary; the first row has the copy's header before it. */
+function copiedFields(body: Uint8Array): readonly Span[] {
+  const view = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const opens = body.length >= 19 && view.subarray(0, COPY_SIGNATURE.length).equals(COPY_SIGNATURE);
+  let at = opens ? 19 + view.readInt32BE(15) : 0;
+  const texts: Span[] = [];
+  while (at >= 0 && at + 2 <= body.length) {
+    const columns = view.readInt16BE(at);
+    at += 2;
+    for (let column = 0; column < columns; column++) {
+      if (at + 4 > body.length) return texts;
+      const length = view.readInt32BE(at);
+      at += 4;
+      const cell = body.subarray(at, at + Math.max(0, length));
+      for (const { start, end } of textsIn(cell)) texts.push({ start: at + start, end: at + end });
+      at += Math.max(0, length);
+    }
+  }
+  return texts;
+}
 
 function namesOf(findings: readonly Finding[]): readonly DetectorName[] {
   return [...new Set(findings.map(({ detector }) => detector))];

@@ -51,9 +51,20 @@ export class LabelMap {
   readonly epoch: string;
   readonly conflicts: readonly LabelConflict[];
   readonly #relations: ReadonlyMap<number, ReadonlyMap<number, LabelledColumn>>;
+  readonly #open: ReadonlyMap<number, ReadonlySet<number>>;
 
-  constructor(epoch: string, columns: Iterable<LabelledColumn>, conflicts: readonly LabelConflict[]) {
+  /** @param open columns that the operator calls `public`, and that no label has come to. */
+  constructor(
+    epoch: string,
+    columns: Iterable<LabelledColumn>,
+    conflicts: readonly LabelConflict[],
+    open: Iterable<ColumnName>,
+  ) {
     this.epoch = epoch;
+    const known = new Map<number, Set<number>>();
+    for (const { relation, column } of open)
+      known.set(relation, (known.get(relation) ?? new Set<number>()).add(column));
+    this.#open = known;
     this.conflicts = conflicts;
     const relations = new Map<number, Map<number, LabelledColumn>>();
     for (const column of columns) {
@@ -66,6 +77,11 @@ export class LabelMap {
   /** Labelled columns of a relation (an index too) by attribute number; empty: none. */
   relation(oid: number): ReadonlyMap<number, LabelledColumn> {
     return this.#relations.get(oid) ?? NONE;
+  }
+
+  /** The operator has looked at it: it is not sensitive. */
+  isPublic(relation: number, column: number): boolean {
+    return this.#open.get(relation)?.has(column) === true;
   }
 
   column(relation: number, column: number): LabelledColumn | undefined {

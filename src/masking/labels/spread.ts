@@ -32,7 +32,7 @@ export function resolveLabels(set: LabelSet, catalog: Catalog): LabelMap {
     .update(`${set.version} ${catalog.database} ${catalog.epoch}`)
     .digest("hex")
     .slice(0, 32);
-  return new LabelMap(epoch, spread.labelled(), spread.conflicts);
+  return new LabelMap(epoch, spread.labelled(), spread.conflicts, spread.open());
 }
 
 /** The rules of one column that stand: those that no other is narrower than. Several labels: they contradict each other. */
@@ -72,7 +72,7 @@ class Spread {
   /** By column, then label. */
   readonly #found = new Map<string, { readonly name: ColumnName; readonly labels: Map<string, Found> }>();
   /** Columns that a pattern speaks of, `public` too. */
-  readonly #decided = new Map<string, { readonly isPublic: boolean }>();
+  readonly #decided = new Map<string, { readonly name: ColumnName; readonly isPublic: boolean }>();
   readonly #open: { readonly name: ColumnName; readonly found: Found }[] = [];
 
   constructor(set: LabelSet, catalog: Catalog) {
@@ -95,7 +95,7 @@ class Spread {
       const labels = new Set(standing.map(({ label }) => label));
       if (labels.size > 1) this.#contradiction(name, standing);
       const hidden = standing.filter(({ label }) => label !== PUBLIC);
-      this.#decided.set(keyOf(name), { isPublic: hidden.length === 0 });
+      this.#decided.set(keyOf(name), { name, isPublic: hidden.length === 0 });
       for (const { label, text, line } of hidden) {
         this.#label(name, { label, mask: this.#maskOf(label), why: [{ ...name, by: "pattern", text, line }] });
       }
@@ -127,6 +127,11 @@ class Spread {
         why: found.map(({ why }) => why),
       };
     }
+  }
+
+  /** Public, and nothing that has a label shows in it. */
+  *open(): IterableIterator<ColumnName> {
+    for (const [key, { name, isPublic }] of this.#decided) if (isPublic && !this.#found.has(key)) yield name;
   }
 
   *#columns(): IterableIterator<readonly [CatalogRelation, CatalogColumn]> {
