@@ -26,6 +26,7 @@ import { labelledWrites } from "../masking/labels/labelled-writes.ts";
 import { type LabelledUse, labelledUse, useOf } from "../masking/masked/labelled-use.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
 import { unmasked } from "../masking/masked/unmasked.ts";
+import type { ViewForm } from "../masking/views/view-text.ts";
 import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
 import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { maskWritten } from "../masking/write-back/mask-written.ts";
@@ -35,9 +36,11 @@ import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy
 import { refusalOf } from "../policy/refusal.ts";
 import { isFreeSetting } from "../policy/settings.ts";
 import type { CatalogWatch } from "../upstream/catalog-watch.ts";
+import { MaskedViews, type ViewQuestions } from "./masked-views.ts";
 import { type Masked, Masks } from "./masks.ts";
 import { requestsText } from "./request-record.ts";
-import { type SightQuestions, Sights } from "./sights.ts";
+import { Sights } from "./sights.ts";
+import type { ViewsPutIn } from "./views-put-in.ts";
 
 export interface EnforcementOptions {
   readonly database: string;
@@ -47,7 +50,7 @@ export interface EnforcementOptions {
   readonly policies: () => ActivePolicy;
   readonly clock: Clock;
   /** Asked about the server's own catalogs, for those who may not see all. */
-  readonly questions: SightQuestions;
+  readonly questions: ViewQuestions;
   /** Of all databases together, for the metrics. */
   readonly counts: { hits: number; misses: number };
   /** Gets the listings that open nothing, each time that they are held against a catalog. */
@@ -139,6 +142,8 @@ export class Enforcement {
   #sameTrees = new WeakMap<Uint8Array, Analysed>();
   readonly #sights: Sights;
   readonly #masks: Masks;
+  /** How views are shown to those who see masks. */
+  readonly #views: MaskedViews;
   /** Of a tree, for those to whom the same is revealed: null where the invariant holds of it. */
   readonly #checks = new WeakMap<MaskedColumns, WeakMap<Analysed, GatewayError | null>>();
   /** Of a tree, for those who see the same: null where it shows nothing hidden. */
@@ -158,6 +163,7 @@ export class Enforcement {
     this.#options = options;
     this.#sights = new Sights(options.major, options.questions);
     this.#masks = new Masks(options.major, options.questions);
+    this.#views = new MaskedViews(options.major, options.questions);
     this.#catalog = options.catalogs.current;
     this.#listings = options.policies().listings;
     this.#rules = new FunctionRules(this.#catalog, this.#listings);
@@ -300,6 +306,11 @@ export class Enforcement {
     return this.#masks.of({ principal: subject.principal, context }, { catalog: this.#catalog, policies, labels });
   }
 
+  /** How a view is shown to those who see these masks. A promise: as sightOf(). */
+  viewForm(view: CatalogRelation, masked: MaskedColumns): ViewForm | Promise<void> {
+    return this.#views.of(view, masked, this.#catalog);
+  }
+
   /** Whether a tree shows masked columns through their masks alone: null where it does. */
   checkMasks(tree: Uint8Array, analysed: Analysed, masked: MaskedColumns): GatewayError | null {
     const checks = this.#checks.get(masked) ?? new WeakMap<Analysed, GatewayError | null>();
@@ -315,13 +326,22 @@ export class Enforcement {
     try {
       const queries = this.#read(tree);
       const [violation] = checkInvariant(queries, masked);
-      if (violation !== undefined) return unmasked(violation, this.#catalog);
+      if (violation !== undefined)
+        return unmasked(violation, this.#catalog, this.#views.refusedIn(queries, masked, this.#catalog));
       return this.#writtenBack(queries, masked, NO_PARAMETERS);
     } catch (error) {
       const { refusal } = refusing(error);
       if (refusal === null) throw error;
       return refusal;
     }
+  }
+
+  /** Whether views are what they were when they were put into a text, by the trees of the client's own and of that one. */
+  viewsIn(views: ViewsPutIn, meant: Uint8Array | null, runs: Uint8Array | null): ReturnType<ViewsPutIn["foundIn"]> {
+    if (meant === null || runs === null) return "renamed";
+    const found = views.foundIn(this.#read(meant), this.#read(runs));
+    if (found === "redefined") this.#views.forget(views.oids, views.masked);
+    return found;
   }
 
   /**

@@ -36,6 +36,7 @@ import {
 } from "./enforcement.ts";
 import type { Masked } from "./masks.ts";
 import { OwnView } from "./own-view.ts";
+import { beyondMeaning, definedMeanwhile, isWithin, mayBePutIn, ViewsPutIn } from "./views-put-in.ts";
 
 /** Where names of the server's own relations are looked up; the tree shows whether they mean others. */
 const SERVERS_OWN = ["pg_catalog"];
@@ -84,6 +85,7 @@ export class Enforcer {
   #awaited: Promise<void> | null = null;
   #asked: { readonly cause: object; readonly times: number } | null = null;
   #seen: Seen | null = null;
+  #views: ViewsPutIn | null = null;
   #maskedAs: { readonly catalog: Catalog; readonly stamp: string; readonly masked: Masked } | null = null;
   readonly #uses = new WeakMap<Analysed, { readonly masked: Masked; readonly labelled: LabelledUse | null }>();
   /** Before that, of another catalog. */
@@ -153,27 +155,43 @@ export class Enforcer {
     if (masked === null || masked instanceof GatewayError) return masked;
     if (sight.visible.everything && masked.none) return "asSent";
     const asked = askedIn(new TextDecoder().decode(text));
+    const views = new ViewsPutIn(this.#enforcement, masked);
+    const putIn = mayBePutIn(parsed) && !this.own.definesNow;
+    this.#views = null;
     try {
-      return (
-        splice(
-          text,
-          parsed,
-          (reference) => {
-            const { name } = reference;
-            const own = meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
-            return own ?? replacedBy(masked, reference, text, this.#enforcement.catalog);
-          },
-          ({ name }) => returnedBy(masked, name, this.#enforcement.catalog),
-        ) ?? "asSent"
+      const spliced = splice(
+        text,
+        parsed,
+        (reference) => {
+          const { name } = reference;
+          const own = meansOther(name, sight.visible) ? null : sight.replace(name, SERVERS_OWN, asked);
+          const view = own === null ? views.replacementFor(reference, putIn) : null;
+          return own ?? view ?? replacedBy(masked, reference, text, this.#enforcement.catalog);
+        },
+        ({ name }) => returnedBy(masked, name, this.#enforcement.catalog),
       );
+      if (views.waiting !== null) return this.#waits(parsed, views.waiting) ? null : outOfSight();
+      if (!views.none) this.#views = views;
+      return spliced ?? "asSent";
     } catch (error) {
+      if (views.waiting !== null && this.#waits(parsed, views.waiting)) return null;
       return refusing(error).refusal;
     }
+  }
+
+  /** Right after splice(): the views in that text for which their definitions stand; null: none. */
+  get viewsPutIn(): object | null {
+    return this.#views;
   }
 
   /** Something of the database is hidden from the principal, as far as that has been asked. */
   get hides(): boolean {
     return this.#seen !== null && !this.#enforcement.inShadow && !this.#seen.sight.visible.everything;
+  }
+
+  /** Whether the client may read the name of a relation. */
+  maySee(relation: number): boolean {
+    return this.#seen !== null && (!this.hides || this.#seen.sight.visible.hasRelation(relation));
   }
 
   /** What the client may read of an error of the server's. */
@@ -200,13 +218,38 @@ export class Enforcer {
 
   /** By what the server has said. Null: it has not said all of it. */
   byEvidence(evidence: Evidence, inTransaction: boolean): Ruling | null {
-    const analysed = this.#analysed(evidence);
-    return analysed === null ? null : this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
+    const runs = this.#analysed(evidence);
+    const meant = runs === null ? null : this.#meant(evidence, runs, inTransaction);
+    return runs === null || meant === null
+      ? null
+      : this.#ruleWith(meant, evidence, evidence.tree, inTransaction, { runs });
+  }
+
+  /** What the client's own text asks for: what runs, unless definitions of views stand in it. Null: not all of it is known. */
+  #meant(evidence: Evidence, runs: Analysed, inTransaction: boolean): Analysed | null {
+    const { meaning, views } = evidence;
+    if (meaning === null || !(views instanceof ViewsPutIn)) return runs;
+    const meant = this.#analysed(meaning);
+    if (meant === null || meant.refusal !== null) return meant;
+    if (this.own.definesNow) return { ...meant, refusal: definedMeanwhile() };
+    const masked = this.#masked(evidence, inTransaction);
+    if (masked === null) return null;
+    const stand = masked instanceof GatewayError ? false : views.standFor(masked);
+    if (stand instanceof Promise && this.#waits(evidence, stand)) return null;
+    const found = runs.refusal === null ? this.#enforcement.viewsIn(views, meaning.tree, evidence.tree) : "asTaken";
+    if (found === "redefined" && !this.#isRefreshed(meaning)) {
+      this.#refresh(meaning);
+      return null;
+    }
+    const old = stand !== true || found === "redefined" ? planChanged() : null;
+    const other = found === "asTaken" && isWithin(runs, meant) ? null : beyondMeaning();
+    const refusal = runs.refusal ?? old ?? other;
+    return refusal === null ? meant : { ...meant, refusal };
   }
 
   /** By the newest tree, though another may be on its way. */
   byTree(evidence: Evidence, inTransaction: boolean): Ruling | null {
-    if (evidence.tree === null || evidence.broken || this.own.defining) return null;
+    if (evidence.tree === null || evidence.broken || evidence.meaning !== null || this.own.defining) return null;
     const analysed = this.#enforcement.analyse(evidence.tree, false);
     return analysed === "stale" ? null : this.#ruleWith(analysed, evidence, evidence.tree, inTransaction);
   }
@@ -217,7 +260,7 @@ export class Enforcer {
     // By what all share: nothing is let go early by anything else, whatever the session has defined since.
     const analysed = this.#enforcement.analyse(evidence.tree, true);
     if (analysed === "stale") return false;
-    const now = this.#ruleWith(analysed, evidence, evidence.tree, inTransaction, true);
+    const now = this.#ruleWith(analysed, evidence, evidence.tree, inTransaction, { late: true });
     return now !== null && now.error === null && now.requests === ruling.requests;
   }
 
@@ -239,12 +282,13 @@ export class Enforcer {
       return null;
     }
     const analysed = inner === null ? asksNothing() : this.#analysed(inner);
-    if (analysed === null) return null;
+    const meant = inner === null || analysed === null ? analysed : this.#meant(inner, analysed, inTransaction);
+    if (analysed === null || meant === null) return null;
     try {
       const asked = this.#enforcement.utility(parsed, names);
       // What a query's COPY gives out is what the query reads.
-      const more = parsed.inner?.by === "copy" ? copiedOut(analysed.requests) : asked;
-      const judged = this.#enforcement.rule(analysed, more, this.#subject, inTransaction);
+      const more = parsed.inner?.by === "copy" ? copiedOut(meant.requests) : asked;
+      const judged = this.#enforcement.rule(meant, more, this.#subject, inTransaction);
       const runs = judged.error === null && judged.shadow === null;
       const masked = runs ? this.#reachesMasked(parsed, asked, inTransaction) : null;
       if (masked !== null) return { ...judged, error: masked };
@@ -327,13 +371,16 @@ export class Enforcer {
     return this.#shownLate(ruling, analysed, tree, inTransaction) ?? { ...ruling, error: outOfSight() };
   }
 
-  /** @param own the statement's tree. @param late it runs already. Null: something has to be asked of the server first. */
+  /**
+   * @param own the statement's tree. @param late it runs already. @param runs what that tree says, where the client's own text is another.
+   * Null: something has to be asked of the server first.
+   */
   #ruleWith(
     analysed: Analysed,
     evidence: Evidence,
     own: Uint8Array | null,
     inTransaction: boolean,
-    late = false,
+    { late = false, runs = analysed }: { readonly late?: boolean; readonly runs?: Analysed } = {},
   ): Ruling | null {
     const { settings, planned, sight } = evidence;
     const judged =
@@ -342,9 +389,7 @@ export class Enforcer {
         : this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
     const shown = (): Ruling | null => {
       if (own === null) return judged;
-      return late
-        ? this.#shownLate(judged, analysed, own, inTransaction)
-        : this.#shown(judged, analysed, own, inTransaction);
+      return late ? this.#shownLate(judged, runs, own, inTransaction) : this.#shown(judged, runs, own, inTransaction);
     };
     const seen = shown();
     if (seen === null) return null;

@@ -3,6 +3,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { ListingProblem } from "../analysis/functions.ts";
+import type { ParseOutcome } from "../analysis/parsed-statement.ts";
 import { loadParser, type Parser } from "../analysis/parser.ts";
 import { isServerMajor, type ServerMajor } from "../analysis/query-tree/tree-facts.ts";
 import { StatementCache } from "../analysis/statement-cache.ts";
@@ -52,6 +53,8 @@ const STATEMENT_CACHE_BYTES = 32 * 1024 * 1024;
 /** Outcomes wait this long for company before they are handed to the kernel. */
 const SETTLE_MS = 3;
 const CANCEL_TIMEOUT_MS = 10_000;
+/** For the definition of a view, which the server has printed. */
+const PARSE_MS = 10_000;
 /** Connections that may be in the middle of their setting up, however few sessions are allowed. */
 const LEAST_STARTING = 100;
 
@@ -207,6 +210,7 @@ export class Gateway {
         questions: {
           trees: (texts) => treesOf(target, texts),
           rows: (sql) => rowsOf(target, sql),
+          parse: (text) => this.#parse(text, major),
         },
         policies,
         clock,
@@ -215,6 +219,10 @@ export class Gateway {
       }),
       watch,
     };
+  }
+
+  async #parse(text: Uint8Array, major: ServerMajor): Promise<ParseOutcome> {
+    return await this.parserFor(major * 10_000).parseLarge(text, AbortSignal.timeout(PARSE_MS));
   }
 
   /** A listing that opens nothing is told once, until it has been in order. */

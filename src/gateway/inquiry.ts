@@ -11,6 +11,7 @@ import { EXPECT, Expectation } from "../statement/expectations.ts";
 import {
   type Answer,
   Evidence,
+  type MeaningText,
   type Portal,
   type PreparedStatement,
   pieceAt,
@@ -108,19 +109,28 @@ export class Inquiry {
     const before = [...new TextDecoder().decode(bytes.subarray(0, inside.startByte))].length;
     const piece = pieceAt(before, origin);
     const { expectations } = this.#link;
+    if (text.meaning !== null) this.meaning(text.meaning, evidence);
     expectations.push(EXPECT.hiddenClose);
     expectations.push(new Expectation("parse", true, null, null, null, 0, piece, evidence));
     expectations.push(EXPECT.hiddenClose);
-    this.#send(
-      encoded((writer) => {
-        encodeClose(writer, { kind: "statement", name: INNER });
-        encodeParse(writer, { statement: INNER, query, parameterTypes: [] });
-        encodeClose(writer, { kind: "statement", name: INNER });
-      }),
-    );
+    this.#send(parseOnce(query, []));
     this.#link.batchOpen = true;
     this.#inner = evidence;
     return evidence;
+  }
+
+  /** Has the server show what the client's own text means, right before the text that definitions of views were put into. */
+  meaning({ query, origin, views, parameterTypes }: MeaningText, evidence: Evidence): void {
+    const meaning = new Evidence();
+    meaning.instead = evidence.instead;
+    evidence.meaning = meaning;
+    evidence.views = views;
+    const { expectations } = this.#link;
+    expectations.push(EXPECT.hiddenClose);
+    expectations.push(new Expectation("parse", true, null, null, null, 0, origin, meaning));
+    expectations.push(EXPECT.hiddenClose);
+    this.#send(parseOnce(query, parameterTypes));
+    this.#link.batchOpen = true;
   }
 
   byEvidence(evidence: Evidence): Ruling | null {
@@ -351,8 +361,17 @@ export class Inquiry {
 }
 
 /** The text that the query inside a statement is cut out of; null where there is none, to hold no copy. */
-export function textInside({ parsed, bytes, origin }: SentText): WholeText | null {
-  return parsed?.inner === undefined ? null : { bytes: bytes.slice(), origin };
+export function textInside({ parsed, bytes, origin, meaning }: SentText): WholeText | null {
+  return parsed?.inner === undefined ? null : { bytes: bytes.slice(), origin, meaning };
+}
+
+/** Has a text analysed, and forgets it. */
+function parseOnce(query: Uint8Array, parameterTypes: readonly number[]): Uint8Array {
+  return encoded((writer) => {
+    encodeClose(writer, { kind: "statement", name: INNER });
+    encodeParse(writer, { statement: INNER, query, parameterTypes });
+    encodeClose(writer, { kind: "statement", name: INNER });
+  });
 }
 
 /** As session-queries.ts's NAMES takes them. */

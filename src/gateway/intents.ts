@@ -62,7 +62,8 @@ export class Intents {
   #label(run: StatementRun, { labelled }: Ruling): void {
     if (labelled === null) return;
     const { masked, revealed, policies, tells } = labelled;
-    if (tells) run.masks = masked;
+    // A view's columns may be permitted, and the table behind it hidden.
+    if (tells) run.masks = masked.filter(({ relation }) => this.#link.enforcer?.maySee(relation) === true);
     if (revealed.length === 0) return;
     const columns = [...new Set(revealed.map(({ name }) => name))].sort();
     run.reveals = { labels: labelsOf(revealed), columns, policies };
@@ -105,7 +106,16 @@ export class Intents {
     const { salt } = this.#link.parts.journal.facts;
     const record = { commitment: commitment(salt, "sql", text), fingerprint: UNREAD };
     this.refuse(
-      { name: "", parsed: null, record, evidence: null, text: null, origin: null, parsedIn: { batch: 0, after: 0 } },
+      {
+        name: "",
+        parsed: null,
+        record,
+        evidence: null,
+        text: null,
+        origin: null,
+        meaning: null,
+        parsedIn: { batch: 0, after: 0 },
+      },
       null,
       error,
     );

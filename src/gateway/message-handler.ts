@@ -220,17 +220,27 @@ export class MessageHandler {
     const record = read.records[0] ?? { commitment: "", fingerprint: "" };
     const wide = link.enforcer === null || parsed === null ? null : judgeWidth(parsed);
     if (wide !== null) return this.#refuseText(query, wide);
-    const sent = sentFor(link, parsed, query);
+    const sent = sentFor(link, parsed, query, parameterTypes);
     if (sent === null) return "wait";
     if (sent instanceof GatewayError) return this.#refuseText(query, sent);
     const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
     const parsedIn = { batch: link.batch, after: link.executions };
-    const { origin } = sent;
-    const statement = { name, parsed: sent.parsed, record, evidence, text: textInside(sent), origin, parsedIn };
+    const { origin, meaning } = sent;
+    const statement = {
+      name,
+      parsed: sent.parsed,
+      record,
+      evidence,
+      text: textInside(sent),
+      origin,
+      meaning,
+      parsedIn,
+    };
     // A utility statement is judged before the server sees its text, which it may write to its log with what stands in it.
     const ruling = evidence === null ? this.#inquiry.byGrammar(statement, null) : UNJUDGED;
     if (ruling === null) return "wait";
     if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
+    if (meaning !== null && evidence !== null) this.#inquiry.meaning(meaning, evidence);
     const change = link.names.setStatement(statement, link.batch);
     link.expectations.push(new Expectation("parse", false, null, [change], null, 0, null, evidence));
     const setting = parsed === null ? null : rewriteSetting(parsed, link);
@@ -310,6 +320,10 @@ export class MessageHandler {
       const to = body.length - 2 - 2 * bind.resultFormats.length;
       parameters = commitment(link.parts.journal.facts.salt, "parameters", body.subarray(from, to));
     }
+    const { meaning, evidence, parsedIn } = statement;
+    // The server looks at the plan's own text alone: a view that was defined anew is not in it.
+    if (meaning !== null && evidence !== null && parsedIn.batch !== link.batch)
+      this.#inquiry.meaning(meaning, evidence);
     this.#inquiry.readOnly(statement, () => this.#onlyReadsBehind());
     link.boundBatch = link.batch;
     const maskLike = statement.parsed?.class === "write" ? this.#maskLike(bind.parameters) : null;

@@ -6,7 +6,7 @@
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Splice } from "../masking/splice.ts";
-import type { Origin } from "../statement/statement.ts";
+import { type MeaningText, type Origin, pieceAt } from "../statement/statement.ts";
 import type { WireLink } from "./wire-link.ts";
 
 export interface SentText {
@@ -15,6 +15,8 @@ export interface SentText {
   /** The whole text; the very object that the client sent where nothing was put into it. */
   readonly bytes: Uint8Array;
   readonly origin: Origin | null;
+  /** Null: no definition of a view was put in. */
+  readonly meaning: MeaningText | null;
 }
 
 /** @param text whole. @returns null: the server is being asked what may be seen, ask again. */
@@ -22,16 +24,31 @@ export function sentFor(
   { enforcer, inTransaction }: WireLink,
   parsed: ParsedStatement | null,
   text: Uint8Array,
+  parameterTypes: readonly number[] = [],
 ): SentText | GatewayError | null {
   if (enforcer === null || parsed === null) return sentAsItCame(parsed, text);
   const spliced = enforcer.splice(parsed, text, inTransaction);
   if (spliced === null || spliced instanceof GatewayError) return spliced;
   if (spliced === "asSent") return sentAsItCame(parsed, text);
-  return { parsed: follow(parsed, spliced), bytes: spliced.text, origin: spliced };
+  const { viewsPutIn } = enforcer;
+  const meaning = viewsPutIn === null ? null : meaningOf(parsed, text, viewsPutIn, parameterTypes);
+  return { parsed: follow(parsed, spliced), bytes: spliced.text, origin: spliced, meaning };
+}
+
+/** The query that has a tree: the statement, or what it carries inside. */
+function meaningOf(
+  parsed: ParsedStatement,
+  text: Uint8Array,
+  views: object,
+  parameterTypes: readonly number[],
+): MeaningText {
+  const { startByte, endByte } = parsed.inner ?? parsed;
+  const before = [...new TextDecoder().decode(text.subarray(0, startByte))].length;
+  return { query: text.slice(startByte, endByte), origin: pieceAt(before), views, parameterTypes };
 }
 
 export function sentAsItCame(parsed: ParsedStatement | null, text: Uint8Array): SentText {
-  return { parsed, bytes: text, origin: null };
+  return { parsed, bytes: text, origin: null, meaning: null };
 }
 
 /** What analysis says of a statement, with its places as they are in the spliced text. */

@@ -116,7 +116,7 @@ export class SimpleQuery {
         this.#intents.refuse(statement, null, refusal);
         return refusal;
       }
-      plan.push(this.#plan(statement, readable.bytes === query ? null : readable.bytes));
+      plan.push(this.#plan(statement, readable, query));
     }
     link.names.removeUnnamed(link.batch);
     this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
@@ -136,12 +136,14 @@ export class SimpleQuery {
       evidence,
       text: textInside(sent),
       origin,
+      meaning: sent.meaning,
       parsedIn: { batch, after: executions },
     };
   }
 
-  #plan(statement: PreparedStatement, text: Uint8Array | null): Planned {
+  #plan(statement: PreparedStatement, { bytes }: SentText, query: Uint8Array): Planned {
     const link = this.#link;
+    const text = bytes === query ? null : bytes;
     const durable = mayWrite(link, statement);
     const cursor = statement.parsed?.cursor;
     const binary = cursor?.kind === "fetch" && link.names.portal(cursor.name ?? "")?.binary === true;
@@ -230,7 +232,7 @@ export class SimpleQuery {
   /** Behind what is asked about a query inside. */
   #parse(pending: Pending, { statement, inner, text: spliced }: Planned): void {
     const link = this.#link;
-    const { parsed } = statement;
+    const { parsed, meaning } = statement;
     if (parsed === null) return;
     const query = spliced ?? pending.query;
     const text = rewriteSetting(parsed, link) ?? query.subarray(parsed.startByte, parsed.endByte);
@@ -240,6 +242,7 @@ export class SimpleQuery {
     }
     pending.asked = inner === null ? null : this.#inquiry.inner(statement, inner);
     if (statement.evidence !== null) link.enforcer?.own.asked(statement.evidence);
+    if (meaning !== null && statement.evidence !== null) this.#inquiry.meaning(meaning, statement.evidence);
     link.expectations.push(new Expectation("parse", true, null, null, null, 0, statement.origin, statement.evidence));
     this.#send(simpleParse(text));
     link.batchOpen = true;

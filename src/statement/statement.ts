@@ -22,6 +22,13 @@ export class Evidence {
   instead: GatewayError | null = null;
   /** What the principal could see when the text went upstream, which was put into it; null: nothing was looked for. The gateway's. */
   sight: object | null = null;
+  /**
+   * Of a text in which definitions of views stand for views: what the client's own text does, asked right before. It is what the statement
+   * asks of policy and what is recorded; `tree` shows what runs. Null: they are the same.
+   */
+  meaning: Evidence | null = null;
+  /** Those views, as they were put in; null: none. The gateway's. */
+  views: object | null = null;
   /** Settings that set_config() in the statement changes and that policy is asked for; lower case. */
   readonly settings: readonly string[];
   /** By what a run was let go before this had come; what comes has to agree with it. The gateway's: see its enforcement. */
@@ -82,6 +89,17 @@ export interface Origin {
 export interface WholeText {
   readonly bytes: Uint8Array;
   readonly origin: Origin | null;
+  readonly meaning: MeaningText | null;
+}
+
+/** The client's own words of a query in which definitions of views stand for views when it goes upstream. */
+export interface MeaningText {
+  readonly query: Uint8Array;
+  readonly origin: Origin | null;
+  /** Of Evidence. */
+  readonly views: object;
+  /** OIDs, as Parse had them. */
+  readonly parameterTypes: readonly number[];
 }
 
 /** Of a text that is a piece of another. @param characters before it. @param whole that other's; null: the client sent it. */
@@ -102,6 +120,8 @@ export interface PreparedStatement {
   readonly text: WholeText | null;
   /** Null: it went upstream just as it came. */
   readonly origin: Origin | null;
+  /** The client's own words, where definitions of views were put in; they are asked once more at each Bind. */
+  readonly meaning: MeaningText | null;
   /** What the log says of its text: commitment and fingerprint, ready to be written. */
   readonly record: StatementRecord;
 }
@@ -150,6 +170,8 @@ export class Delivered {
 
 /** A column that a statement uses by its mask. */
 export interface MaskedUse {
+  /** OID of the table. */
+  readonly relation: number;
   /** `schema.table.column`, as it is called in the catalog. */
   readonly name: string;
   /** Sorted. */

@@ -18,6 +18,8 @@ quarantine: off
 `;
 const SCHEMA = `
   CREATE TABLE people (id int PRIMARY KEY, name text, ssn text, card text);
+  CREATE VIEW loud AS SELECT id, upper(ssn) AS ssn FROM people;
+  CREATE VIEW barrier WITH (security_barrier) AS SELECT id, upper(ssn) AS ssn FROM people;
   GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
 `;
 
@@ -104,6 +106,16 @@ describe("postern policy explain of masked columns", () => {
 
     expect(status).toBe(3);
     expect(refusal.code).toBe(code);
+  });
+
+  it("puts in a view that computes with masked columns, and asks policy for the view", async () => {
+    const { status, requests, masked } = await explained("SELECT ssn FROM loud");
+    const { refusal } = await explained("SELECT ssn FROM barrier");
+
+    expect(status).toBe(0);
+    expect(masked.sent).toContain("upper(ssn)");
+    expect(requests.map(({ resource }: { resource: string }) => resource)).toContain("table:shop.public.loud");
+    expect(refusal).toMatchObject({ code: "COLUMN_MASKED", detail: expect.stringContaining("security barrier") });
   });
 
   it("asks for writeLabelled where labelled columns are written to", async () => {

@@ -2,7 +2,8 @@
 
 import type { Command } from "commander";
 import type { Catalog } from "../../analysis/catalog.ts";
-import { MAJORS } from "../../analysis/grammar.ts";
+import { Grammar, MAJORS } from "../../analysis/grammar.ts";
+import { parseChecked } from "../../analysis/parser.ts";
 import { type PolicyRequest, resourceText } from "../../analysis/requests.ts";
 import type { GatewayError } from "../../base/errors.ts";
 import { NO_LABELS } from "../../masking/labels/compile.ts";
@@ -10,6 +11,8 @@ import { combine, type Decision } from "../../policy/decision.ts";
 import { explainDecision } from "../../policy/explain.ts";
 import type { PolicyPrincipal, PolicySet } from "../../policy/policy-set.ts";
 import { refusalOf } from "../../policy/refusal.ts";
+import { rowsOf, treesOf } from "../../upstream/own-questions.ts";
+import type { UpstreamTarget } from "../../upstream/target.ts";
 import { type ConfigOptions, configOption, examples, type FormatOptions, formatOption } from "../command-options.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, EXIT } from "../exit.ts";
@@ -106,14 +109,25 @@ function resolved(
   if (config === undefined || named === undefined) {
     throw new CliError("usage", "no database is named", "give --database, or --catalog FILE");
   }
-  return withServer(context, targetOf(config, named, role), listings, async (source) =>
-    (await Resolver.open({ ...source, masks: await learned(masks(source.catalog), source) })).resolve(sql),
+  const target = targetOf(config, named, role);
+  return withServer(context, target, listings, async (source) =>
+    (await Resolver.open({ ...source, masks: await learned(masks(source.catalog), source, target) })).resolve(sql),
   );
 }
 
-async function learned(masks: ExplainedMasks, { server, catalog }: Source): Promise<ExplainedMasks> {
+async function learned(
+  masks: ExplainedMasks,
+  { server, catalog }: Source,
+  target: UpstreamTarget,
+): Promise<ExplainedMasks> {
   const major = MAJORS.find((known) => known === Math.floor(catalog.serverVersion / 10_000));
-  if (server !== null && major !== undefined) await masks.learn(server, major);
+  if (server === null || major === undefined) return masks;
+  const grammar = await Grammar.load(major);
+  await masks.learn(server, major, {
+    trees: (texts) => treesOf(target, texts),
+    rows: (sql) => rowsOf(target, sql),
+    parse: async (text) => parseChecked(grammar, text),
+  });
   return masks;
 }
 

@@ -3,7 +3,7 @@
  * of it what the gateway would say. Uses the gateway's own parts, and sends nothing but Parse.
  */
 
-import type { Catalog } from "../../analysis/catalog.ts";
+import type { Catalog, CatalogRelation } from "../../analysis/catalog.ts";
 import type { Major } from "../../analysis/grammar.ts";
 import type { ParsedStatement } from "../../analysis/parsed-statement.ts";
 import type { QueryNode } from "../../analysis/query-tree/query-node.ts";
@@ -11,6 +11,8 @@ import type { TreeFacts } from "../../analysis/query-tree/tree-facts.ts";
 import type { PolicyRequest } from "../../analysis/requests.ts";
 import type { GatewayError } from "../../base/errors.ts";
 import { copyMasked, replacedBy, returnedBy } from "../../gateway/enforcer.ts";
+import { MaskedViews, type ViewQuestions } from "../../gateway/masked-views.ts";
+import { mayBePutIn, ViewsPutIn } from "../../gateway/views-put-in.ts";
 import { checkInvariant } from "../../masking/invariant/check-invariant.ts";
 import type { LabelMap } from "../../masking/labels/label-map.ts";
 import type { LabelSet } from "../../masking/labels/label-set.ts";
@@ -21,6 +23,7 @@ import { labelledUse } from "../../masking/masked/labelled-use.ts";
 import { MaskedColumns } from "../../masking/masked/masked-columns.ts";
 import { unmasked } from "../../masking/masked/unmasked.ts";
 import { type Splice, splice } from "../../masking/splice.ts";
+import type { ViewForm } from "../../masking/views/view-text.ts";
 import { maskWritten } from "../../masking/write-back/mask-written.ts";
 import { writtenMask } from "../../masking/write-back/written-masks.ts";
 import type { AnalysisConnection } from "../../upstream/analyse.ts";
@@ -37,11 +40,18 @@ export interface MaskedText {
   }[];
 }
 
+export interface MaskedSplice {
+  readonly spliced: Splice;
+  /** Definitions stand in it for views: what it asks of policy, the client's own text says. */
+  readonly putsViewsIn: boolean;
+}
+
 export class ExplainedMasks {
   readonly #catalog: Catalog;
   readonly #map: LabelMap;
   readonly #columns: MaskedColumns;
   readonly #reveals = new Map<string, readonly string[]>();
+  #views: MaskedViews | null = null;
 
   /** @param revealedBy the policies that permit the principal to see a label's values; null: none. */
   constructor(catalog: Catalog, labels: LabelSet, revealedBy: (label: string) => readonly string[] | null) {
@@ -54,8 +64,9 @@ export class ExplainedMasks {
     this.#columns = new MaskedColumns(catalog, this.#map, (label) => this.#reveals.has(label));
   }
 
-  /** Has the server parse the masks, so that they are known in its trees. */
-  async learn(server: AnalysisConnection, major: Major): Promise<void> {
+  /** Has the server parse the masks, so that they are known in its trees. @param questions about views. */
+  async learn(server: AnalysisConnection, major: Major, questions: ViewQuestions): Promise<void> {
+    this.#views = new MaskedViews(major, questions);
     for (const [key, question] of [...this.#columns.questions()]) {
       const answer = await server.parse(new TextEncoder().encode(question));
       if (answer.ok && answer.tree !== null) this.#columns.learn(key, answer.tree, major);
@@ -64,14 +75,26 @@ export class ExplainedMasks {
   }
 
   /** @throws {GatewayError} where a mask cannot be put in. */
-  splice(text: Uint8Array, parsed: ParsedStatement): Splice | null {
+  async splice(text: Uint8Array, parsed: ParsedStatement): Promise<MaskedSplice | null> {
     if (this.#columns.none) return null;
-    return splice(
-      text,
-      parsed,
-      (reference) => replacedBy(this.#columns, reference, text, this.#catalog),
-      ({ name }) => returnedBy(this.#columns, name, this.#catalog),
-    );
+    for (;;) {
+      const views = new ViewsPutIn({ catalog: this.#catalog, viewForm: (view) => this.#formOf(view) }, this.#columns);
+      const here = mayBePutIn(parsed);
+      const spliced = splice(
+        text,
+        parsed,
+        (reference) =>
+          views.replacementFor(reference, here) ?? replacedBy(this.#columns, reference, text, this.#catalog),
+        ({ name }) => returnedBy(this.#columns, name, this.#catalog),
+      );
+      if (views.waiting === null) return spliced === null ? null : { spliced, putsViewsIn: !views.none };
+      await views.waiting;
+    }
+  }
+
+  /** Without a server nothing is put in for a view. */
+  #formOf(view: CatalogRelation): ViewForm | Promise<void> {
+    return this.#views?.of(view, this.#columns, this.#catalog) ?? { kind: "around" };
   }
 
   /** What the gateway asks of policy because labelled columns are written to. */
@@ -96,7 +119,8 @@ export class ExplainedMasks {
     }
     if (queries === null) return null;
     const [violation] = checkInvariant(queries, this.#columns);
-    if (violation !== undefined) return unmasked(violation, this.#catalog);
+    if (violation !== undefined)
+      return unmasked(violation, this.#catalog, this.#views?.refusedIn(queries, this.#columns, this.#catalog));
     const written = writtenMask(queries, this.#columns, new Map());
     return written === null ? null : maskWritten(written, this.#catalog);
   }

@@ -114,10 +114,13 @@ export class Resolver {
     try {
       const never = session === null ? judge(parsed, new Namespace()) : null;
       if (never !== null) throw never;
-      const spliced = masks?.splice(given, asGiven) ?? null;
+      const sent = (await masks?.splice(given, asGiven)) ?? null;
+      const spliced = sent?.spliced ?? null;
       if (spliced !== null) [text, parsed] = [spliced.text, follow(asGiven, spliced)];
       const own = text.slice(parsed.startByte, parsed.endByte);
-      const { facts, notes, queries } = await this.#facts(text, own, parsed);
+      const { facts: runs, notes, queries } = await this.#facts(text, own, parsed);
+      const ownGiven = given.slice(asGiven.startByte, asGiven.endByte);
+      const facts = sent?.putsViewsIn === true ? (await this.#facts(given, ownGiven, asGiven)).facts : runs;
       const { catalog, searchPath } = this.#source;
       const more = utilityRequests(parsed, catalog, searchPath, catalog.database, this.#rules);
       const tree = facts === null ? null : treeRequests(facts, catalog, this.#rules);

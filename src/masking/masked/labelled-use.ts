@@ -48,6 +48,7 @@ export function useOf(
       const labelled = numbers.has(number) ? map.column(oid, number) : undefined;
       if (labelled === undefined || relation === undefined) continue;
       const column = {
+        relation: oid,
         name: `${relation.schema}.${relation.name}.${name}`,
         labels: labelled.labels,
         mask: maskText(labelled.mask),

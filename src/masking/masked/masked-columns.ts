@@ -33,6 +33,8 @@ interface Mask {
   /** Null: it cannot be told from values. */
   readonly shape: MaskShape | null;
   readonly fill: readonly string[];
+  /** A pattern has labelled this very column: it is masked whatever it is made of. */
+  readonly isOwn: boolean;
 }
 
 export class MaskedColumns implements LabelledColumns, MaskedTargets {
@@ -125,6 +127,21 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
     return `(SELECT ${shown.join(", ")} FROM ${written} AS ${INSIDE})`;
   }
 
+  /**
+   * The same of a view whose definition stands for it, in which masks are already: only what a pattern says of its own columns is
+   * masked once more. @param definition in brackets.
+   */
+  aroundDefinition(view: CatalogRelation, definition: string): string {
+    const masks = this.#masks.get(view.oid);
+    const shown = view.columns.map(({ number, name }) => {
+      const mask = masks?.get(number);
+      return mask?.isOwn === true ? `${mask.sql} AS ${quoted(name)}` : `${INSIDE}.${quoted(name)}`;
+    });
+    // A column whose mask stands in its own place has no name of its own.
+    const names = view.columns.map(({ name }) => quoted(name)).join(", ");
+    return `(SELECT ${shown.join(", ")} FROM ${definition} AS ${INSIDE} (${names}))`;
+  }
+
   /** Columns of a relation that is written to, as RETURNING shows them; null: all of them as they are. */
   returnedOf({ oid, columns }: CatalogRelation): readonly ReturnedColumn[] | null {
     const masks = this.#masks.get(oid);
@@ -154,16 +171,17 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
     this.#unknown.add(question);
   }
 
-  #maskOf(relation: CatalogRelation, { column, labels, mask: spec }: LabelledColumn): Mask {
+  #maskOf(relation: CatalogRelation, { column, labels, mask: spec, why }: LabelledColumn): Mask {
+    const isOwn = why.some(([first]) => first?.by === "pattern");
     const found = relation.columns.find(({ number }) => number === column);
     if (found === undefined)
-      return { labels, over: () => "NULL", sql: "NULL", question: null, key: "", shape: null, fill: [] };
+      return { labels, over: () => "NULL", sql: "NULL", question: null, key: "", shape: null, fill: [], isOwn };
     const over = (reference: string): string => safeMaskExpression(reference, found, spec, this.#catalog);
     const sql = over(`${INSIDE}.${quoted(found.name)}`);
     const anonymous = over("x");
     const shape = this.#shapeOf(found, spec);
     const fill = spec.mask === "partial" ? [spec.fill] : [];
-    if (sql === anonymous) return { labels, over, sql, question: null, key: "", shape, fill };
+    if (sql === anonymous) return { labels, over, sql, question: null, key: "", shape, fill, isOwn };
     const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
     const { type, typmod, collation } = found;
     return {
@@ -172,6 +190,7 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
       sql,
       shape,
       fill,
+      isOwn,
       question: `SELECT ${sql} AS masked FROM ${from} AS ${INSIDE}`,
       key: `${type} ${typmod} ${collation ?? ""} ${anonymous}`,
     };
