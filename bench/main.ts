@@ -28,10 +28,9 @@ import { startPgbouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { type RunningTarget, TargetUnavailable } from "./target.ts";
 
-const ROWS: Readonly<Record<Exclude<RowName, "verify" | "tls" | "table">, (bench: Bench) => Promise<void>>> = {
+const ROWS: Readonly<Record<Exclude<RowName, "verify" | "tls" | "table" | "bulk">, (bench: Bench) => Promise<void>>> = {
   throughput,
   latency,
-  bulk,
   "first-seen": firstSeen,
   attacks,
   connect,
@@ -110,6 +109,8 @@ async function runBench(projectPath: string, options: Options): Promise<boolean>
       await tryRow(row, () => withTls(bench, pgbouncer, () => startGateway({ ...gatewayOptions, certificate })));
     else if (row === "table")
       await tryRow(row, () => table(bench, (served) => startGateway({ ...gatewayOptions, served })));
+    else if (row === "bulk")
+      await tryRow(row, () => bulk(bench, () => startGateway({ ...gatewayOptions, detectors: "always" })));
     else await tryRow(row, () => ROWS[row](bench));
   }
   await gateway?.stop();

@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly certificate?: Certificate;
   /** Folder for the CPU profiles of its threads. */
   readonly profilePath?: string;
+  /** How many cells of text without a label detectors look at; none where absent, since pgbench's rows hold nothing for them. */
+  readonly detectors?: "always";
   /** Another database of the server and what its agents may do there; pgbench's where absent. */
   readonly served?: Served;
 }
@@ -136,7 +138,7 @@ async function writeConfiguration(
   };
   const files = {
     "postern.yaml": JSON.stringify(document, null, 2),
-    "labels.yaml": LABELS,
+    "labels.yaml": `${LABELS}detectors: { run: ${options.detectors ?? "off"} }\n`,
     "jwks.json": issuer.jwks,
     "store-url": upstream.storeUrl,
     "agent-password": password,
