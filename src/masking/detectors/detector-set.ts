@@ -69,6 +69,13 @@ export class DetectorSet {
     return this.#config.rate > 0 && isSampled(cellNumber, this.#config.rate);
   }
 
+  /** Whether a scan of `bytes[start, end)` could find anything: of most cells that is all that has to be asked, and needs no view. */
+  mayHold(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < SHORTEST) return false;
+    const last = Math.min(end, start + this.#config.cellBytes);
+    return nextAnchor(bytes, start, last, this.#anchors) < last;
+  }
+
   /**
    * @param cell the bytes of a value in text format. Not kept.
    * @returns in the order of the cell; may overlap. Time grows with the cell's length and with nothing else.

@@ -56,15 +56,15 @@ export class RowNet {
    * @returns null where nothing was found.
    */
   row(bytes: Uint8Array, start: number, end: number, forms: readonly CellForm[] | null): CaughtRow | null {
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     let caught: Caught | null = null;
     let at = start + ROW_HEADER_BYTES;
     for (let column = 0; at + 4 <= end; column++) {
-      const length = view.readInt32BE(at);
+      const length = int32(bytes, at);
       const cell = at + 4;
       at = cell + Math.max(0, length);
       const form = forms?.[column] ?? "shape";
       if (length <= 0 || form === "skip" || !this.#set.isDue(this.#cells++)) continue;
+      if (!this.#set.mayHold(bytes, cell, at)) continue;
       const value = bytes.subarray(cell, at);
       const findings = form === "shape" ? this.#inside(value) : this.#set.scan(value);
       if (findings.length === 0) continue;
@@ -176,6 +176,11 @@ function copiedFields(body: Uint8Array): readonly Span[] {
     }
   }
   return texts;
+}
+
+/** Most rows are short: a view for each would cost more than what is read. */
+function int32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
 function namesOf(findings: readonly Finding[]): readonly DetectorName[] {
