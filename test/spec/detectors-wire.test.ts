@@ -358,6 +358,21 @@ describe("detectors over delivered rows", () => {
     expect(finished).toMatchObject({ rowsReturned: 1, bytes: 7 + 4 + "[masked]".length });
   });
 
+  it("commit to what is delivered", async () => {
+    const client = await connect();
+    await client.query("SELECT '[masked]'");
+    await client.query("SELECT note FROM tickets WHERE id = 1");
+    await client.query("SELECT '[masked]'; SELECT 'nothing'");
+    await client.query("SELECT note FROM tickets ORDER BY id");
+    await client.query(`SELECT repeat('x ', 100000) || '${MAIL}'`);
+    client.destroy();
+    const entries = await lastSession(gateway);
+    const committed = entries.flatMap((entry) => (entry.type === "statement.finished" ? [entry["rows"]] : []));
+
+    expect(committed[1]).toBe(committed[0]);
+    expect(new Set(committed).size).toBe(4);
+  });
+
   it("do as labels.yaml says from the next statement on", async () => {
     const client = await connect();
     const both = async () => rows(await client.query("SELECT note, mail FROM tickets WHERE id = 1"));

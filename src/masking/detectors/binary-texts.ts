@@ -6,8 +6,8 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Span } from "./mask-cell.ts";
 
-/** Rows in rows in arrays. PostgreSQL has no bound of its own; what is deeper is not looked at. */
-const MAX_DEPTH = 8;
+/** Rows in rows in arrays; what is deeper is not looked at. Each level may be read in two ways, so that more would cost more than it finds. */
+const MAX_DEPTH = 4;
 /** MAXDIM of utils/array.h. */
 const MAX_DIMENSIONS = 6;
 const NOTHING: readonly Span[] = [];

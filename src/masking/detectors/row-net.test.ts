@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeBackend } from "../../wire/backend.ts";
 import { encoded } from "../../wire/encode.ts";
@@ -53,10 +54,28 @@ describe("the second net over a row", () => {
     expect(caught(["x", MAIL], [])?.values).toEqual(["x", FILLED]);
   });
 
+  it("changes nothing of a row but the cells in which something is found", () => {
+    const cell = fc.oneof(fc.constant(null), fc.constant(MAIL), fc.string({ unit: "binary" }));
+    fc.assert(
+      fc.property(fc.array(cell, { minLength: 1, maxLength: 9 }), (cells) => {
+        const plain = cells.map((value) => (value === null || value.includes("\0") ? null : value.toWellFormed()));
+        const hit = caught(
+          plain,
+          plain.map(() => "text"),
+        );
+        expect(hit === null).toBe(!plain.includes(MAIL));
+        if (hit !== null) expect(hit.values).toEqual(plain.map((value) => (value === MAIL ? "[masked]" : value)));
+      }),
+      { seed: 11, numRuns: 40 },
+    );
+  });
+
   it.each([
     ["json", `{"mail": "${MAIL}"}`, '"[masked]"'],
     ["jsonb", `\u0001{"mail": "${MAIL}"}`, '\u0001"[masked]"'],
     ["array", `{x,${MAIL}}`, "{[masked]}"],
+    ["jsonArray", `{"{\\"m\\": \\"${MAIL}\\"}"}`, '{"\\"[masked]\\""}'],
+    ["shape", `to ${MAIL}`, `to ${FILLED}`],
     ["record", `(7,${MAIL})`, "(7,[masked])"],
   ] as const)("masks %s in the form that it is read in", (form, cell, masked) => {
     expect(caught([cell], [form])?.values).toEqual([masked]);
@@ -91,6 +110,32 @@ describe("the second net over copied data", () => {
 
     expect(Buffer.from(found?.bytes.subarray(5) ?? []).toString()).toBe(`7\t${FILLED}\tx\n`);
     expect(Buffer.from(found?.bytes ?? []).readInt32BE(1)).toBe((found?.bytes.length ?? 0) - 1);
+  });
+});
+
+describe("the second net over data copied in binary", () => {
+  const number = (value: number, bytes: 2 | 4): Buffer => {
+    const written = Buffer.alloc(bytes);
+    written.writeIntBE(value, 0, bytes);
+    return written;
+  };
+  const fields = (...values: readonly string[]): Buffer =>
+    Buffer.concat([
+      number(values.length, 2),
+      ...values.flatMap((value) => [number(Buffer.byteLength(value), 4), Buffer.from(value)]),
+    ]);
+  const opening = Buffer.concat([Buffer.from("PGCOPY\n\u00ff\r\n\0", "latin1"), number(0, 4), number(0, 4)]);
+
+  it.each([
+    ["the first row", opening],
+    ["another", Buffer.alloc(0)],
+  ])("fills what was found, and nothing around it: %s", (_, before) => {
+    const rowOf = (mail: string): Buffer => Buffer.concat([before, fields("7", mail, "x"), number(-1, 2)]);
+    const message = Buffer.concat([Buffer.from("d"), number(rowOf(MAIL).length + 4, 4), rowOf(MAIL)]);
+
+    const found = net().copied(message, 0, message.length, true);
+
+    expect(Buffer.from(found?.bytes.subarray(5) ?? []).equals(rowOf(FILLED))).toBe(true);
   });
 });
 
