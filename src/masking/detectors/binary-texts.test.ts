@@ -33,6 +33,7 @@ describe("the texts of a cell", () => {
     ["an array of none", Buffer.concat([int32(0), int32(0), int32(25)]), []],
     ["a row", row(int32(7), Buffer.from("x"), null), ["x"]],
     ["an array of rows", array(row(Buffer.from("a")), row(Buffer.from("b"), array(Buffer.from("c")))), ["a", "b", "c"]],
+    ["an hstore", Buffer.concat([int32(1), sized(Buffer.from("key")), sized(Buffer.from("value"))]), ["key", "value"]],
     ["other bytes", Buffer.from([0, 1, 2, 3, 0xff]), []],
     ["bytes that are no UTF-8", Buffer.from([0x61, 0xff]), []],
     ["an array with a byte too many", Buffer.concat([array(Buffer.from("a")), Buffer.from("b")]), []],

@@ -1,18 +1,18 @@
 /**
- * Where the texts are in a cell whose type or shape nobody has told: in binary format arrays and rows hold theirs between counts and
+ * Where the texts are in a cell whose type or shape nobody has told: in binary format arrays, rows and hstore hold theirs between counts and
  * lengths. Found by shape alone, which has to fit to the last byte. Looks for nothing in them.
  */
 
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Span } from "./mask-cell.ts";
 
-/** Rows in rows in arrays; what is deeper is not looked at. Each level may be read in two ways, so that more would cost more than it finds. */
-const MAX_DEPTH = 4;
+/** Rows in rows in arrays; what is deeper is not looked at. Each level may be read in three ways, so that more would cost more than it finds. */
+const MAX_DEPTH = 3;
 /** MAXDIM of utils/array.h. */
 const MAX_DIMENSIONS = 6;
 const NOTHING: readonly Span[] = [];
 
-/** @returns the cell where it is text; of an array or a row in binary its texts; nothing of any other bytes. */
+/** @returns the cell where it is text; of an array, a row or an hstore in binary its texts; nothing of any other bytes. */
 export function textsIn(cell: Uint8Array): readonly Span[] {
   // No text of PostgreSQL holds NUL, and no array or row is without: their counts have four bytes.
   if (!cell.includes(0)) return isUtf8(cell) ? [{ start: 0, end: cell.length }] : NOTHING;
@@ -29,7 +29,11 @@ function fits(view: Buffer, start: number, end: number, depth: number, texts: Sp
     return true; // a number, perhaps
   }
   if (depth >= MAX_DEPTH) return false;
-  return array(view, start, end, depth, texts) || row(view, start, end, depth, texts);
+  return (
+    array(view, start, end, depth, texts) ||
+    row(view, start, end, depth, texts) ||
+    pairs(view, start, end, depth, texts)
+  );
 }
 
 /** array_send(): dimensions, flags, type of the elements; length and first index of each dimension; then the elements. */
@@ -48,6 +52,12 @@ function array(view: Buffer, start: number, end: number, depth: number, texts: S
 function row(view: Buffer, start: number, end: number, depth: number, texts: Span[]): boolean {
   if (end - start < 4) return false;
   return values(view, start + 4, end, { count: view.readInt32BE(start), typed: true, depth }, texts);
+}
+
+/** hstore_send(): number of pairs, then a key and a value of each. */
+function pairs(view: Buffer, start: number, end: number, depth: number, texts: Span[]): boolean {
+  if (end - start < 4) return false;
+  return values(view, start + 4, end, { count: 2 * view.readInt32BE(start), typed: false, depth }, texts);
 }
 
 interface Values {

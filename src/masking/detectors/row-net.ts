@@ -31,6 +31,7 @@ export interface CaughtRow {
 /** Of RowDescription and Bind: a type's OID and whether its cells come in binary. Source: pg_type.dat of PostgreSQL 18. */
 export function cellForm(typeOid: number, binary: boolean): CellForm {
   if (TEXTS.has(typeOid)) return "text";
+  if (typeOid === TSVECTOR_OID) return binary ? "skip" : "text";
   if (typeOid === JSON_OID) return "json";
   if (typeOid === JSONB_OID) return binary ? "jsonb" : "json";
   if (TEXT_ARRAYS.has(typeOid)) return binary ? "shape" : "array";
@@ -139,10 +140,11 @@ const COPY_HEADER_BYTES = 5;
 const FIRST_USER_OID = 16_384;
 const JSON_OID = 114;
 const JSONB_OID = 3802;
-/** "char", name, text, unknown, xml, varchar, bpchar, cstring, tsvector. */
-const TEXTS: ReadonlySet<number> = new Set([18, 19, 25, 705, 142, 1042, 1043, 2275, 3614]);
-/** name[], text[], bpchar[], varchar[], xml[], cstring[], tsvector[]. */
-const TEXT_ARRAYS: ReadonlySet<number> = new Set([1003, 1009, 1014, 1015, 143, 1263, 3643]);
+/** "char", name, text, unknown, xml, varchar, bpchar, refcursor, cstring. */
+const TEXTS: ReadonlySet<number> = new Set([18, 19, 25, 705, 142, 1042, 1043, 1790, 2275]);
+const TSVECTOR_OID = 3614;
+/** name[], text[], bpchar[], varchar[], xml[], cstring[], tsvector[]; anyarray, as pg_stats shows values. */
+const TEXT_ARRAYS: ReadonlySet<number> = new Set([1003, 1009, 1014, 1015, 143, 1263, 3643, 2277]);
 /** json[], jsonb[]. */
 const JSON_ARRAYS: ReadonlySet<number> = new Set([199, 3807]);
 /** record, record[]. */
