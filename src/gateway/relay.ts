@@ -74,7 +74,7 @@ export class Relay implements FrameVisitor {
   #skipping = false;
   /** A message of our own that goes right before the one at hand, should that go. */
   #ahead: Uint8Array | null = null;
-  /** Null: no policy is configured, or none of its sessions' rows are looked at. */
+  /** Null: no policy is configured. */
   readonly #net: SecondNet | null;
   /** A row that comes in pieces and is looked at before any of it goes on. */
   #held: HeldRow | null = null;
@@ -169,11 +169,13 @@ export class Relay implements FrameVisitor {
     }
     const run = this.#rowsOf();
     // What is over a limit comes until the cancel has reached the server, and goes nowhere.
-    const caught = run.over === null ? (this.#net?.look(run, type, bytes, start, end) ?? null) : null;
-    const delivers = this.#countRow(run, caught?.bytes.length ?? end - start);
-    if (caught !== null || !delivers) {
+    const caught = isOver(run) ? null : (this.#net?.look(run, type, bytes, start, end) ?? null);
+    if (!this.#countRow(run, caught?.bytes.length ?? end - start)) {
       this.#drop(bytes, start, end);
-      if (caught === null || !delivers) return;
+      return;
+    }
+    if (caught !== null) {
+      this.#drop(bytes, start, end);
       this.#net?.delivered(run, caught.hits, type);
       this.#put(caught.bytes);
       return;
@@ -231,8 +233,7 @@ export class Relay implements FrameVisitor {
     this.#surplus = this.#skipping;
     if (this.#skipping) return;
     const run = this.#rowsOf();
-    if (run.over === null && this.#net?.holds(run, type, totalBytes) === true)
-      this.#held = new HeldRow(type, totalBytes);
+    if (!isOver(run) && this.#net?.holds(run, type, totalBytes) === true) this.#held = new HeldRow(type, totalBytes);
     else this.#surplus = !this.#countRow(run, totalBytes);
   }
 
