@@ -172,7 +172,8 @@ def parse_entry(data):
 
 # ---- what entries say (docs/reference/events.md) ----
 SESSION_TYPES = frozenset(["session.opened", "session.closed", "statement.decided", "statement.finished",
-                           "reveal.used", "alarm.detector_hit", "transaction.committed",
+                           "reveal.used", "alarm.detector_hit", "alarm.unproven",
+                           "transaction.committed",
                            "transaction.rolled_back"])
 def whole(value):
     return type(value) is int and value >= 0  # to isinstance(), true and false are whole numbers

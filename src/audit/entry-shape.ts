@@ -87,6 +87,7 @@ export const ENTRY_SHAPES = {
     position: "integer?",
     cells: "integer",
   },
+  "alarm.unproven": { code: "text", detail: "text", statement: "integer?" },
   "alarm.raised": { name: "text", detail: "text", actor: "text?" },
   "log.opened": { origin: "text", vkey: "text", size: "integer", root: "text" },
   "log.updated": { origin: "text", size: "integer", root: "text" },
@@ -101,6 +102,7 @@ export const SESSION_TYPES = [
   "statement.finished",
   "reveal.used",
   "alarm.detector_hit",
+  "alarm.unproven",
   "transaction.committed",
   "transaction.rolled_back",
 ] as const;

@@ -50,6 +50,7 @@ const SETTLING: ReadonlySet<string> = new Set([
   "statement.finished",
   "reveal.used",
   "alarm.detector_hit",
+  "alarm.unproven",
   "transaction.committed",
   "transaction.rolled_back",
   "session.closed",

@@ -106,6 +106,8 @@ export interface Ruling {
   readonly labelled: LabelledUse | null;
   /** Of a policy in shadow: `permitted`, or why it would have been refused. Null: the policy is in force, or none is. */
   readonly shadow: string | null;
+  /** What should not have come to be: something that was not proven, past all that keeps it from being sent. Null: nothing. */
+  readonly alarm: GatewayError | null;
 }
 
 /** Of a statement where no policy is configured: everything that the role may. */
@@ -119,6 +121,7 @@ export const UNJUDGED: Ruling = {
   showsSettings: true,
   maxRows: null,
   shadow: null,
+  alarm: null,
 };
 
 /** For how long SQL inside a running statement is judged by a catalog that is no more, or has not been looked at. */
@@ -146,6 +149,8 @@ export class Enforcement {
   readonly #views: MaskedViews;
   /** Of a tree, for those to whom the same is revealed: null where the invariant holds of it. */
   readonly #checks = new WeakMap<MaskedColumns, WeakMap<Analysed, GatewayError | null>>();
+  /** Refusals that no statement should come to. */
+  readonly #unexpected = new WeakSet<GatewayError>();
   /** Of a tree, for those who see the same: null where it shows nothing hidden. */
   readonly #proofs = new WeakMap<CatalogVisibility, WeakMap<Analysed, GatewayError | null>>();
   #newest: { readonly tree: Uint8Array; readonly queries: readonly QueryNode[] } | null = null;
@@ -317,23 +322,33 @@ export class Enforcement {
     this.#checks.set(masked, checks);
     const known = checks.get(analysed);
     if (known !== undefined) return known;
-    const refusal = this.#checked(tree, masked);
+    const refusal = this.#checked(tree, analysed, masked);
     checks.set(analysed, refusal);
     return refusal;
   }
 
-  #checked(tree: Uint8Array, masked: MaskedColumns): GatewayError | null {
+  #checked(tree: Uint8Array, { facts }: Analysed, masked: MaskedColumns): GatewayError | null {
     try {
       const queries = this.#read(tree);
       const [violation] = checkInvariant(queries, masked);
-      if (violation !== undefined)
-        return unmasked(violation, this.#catalog, this.#views.refusedIn(queries, masked, this.#catalog));
-      return this.#writtenBack(queries, masked, NO_PARAMETERS);
+      if (violation === undefined) return this.#writtenBack(queries, masked, NO_PARAMETERS);
+      const views = this.#views.refusedIn(queries, masked, this.#catalog);
+      const refusal = unmasked(violation, this.#catalog, views);
+      // What is written to cannot have masks in its place, nor can these views: everything else that is read has.
+      const readsOnly = facts?.relations.every(({ action }) => action === "select") === true;
+      if (readsOnly && views.length === 0) this.#unexpected.add(refusal);
+      return refusal;
     } catch (error) {
       const { refusal } = refusing(error);
       if (refusal === null) throw error;
+      this.#unexpected.add(refusal);
       return refusal;
     }
+  }
+
+  /** Of a refusal of {@link checkMasks}. */
+  isUnexpected(refusal: GatewayError): boolean {
+    return this.#unexpected.has(refusal);
   }
 
   /** Whether views are what they were when they were put into a text, by the trees of the client's own and of that one. */
@@ -484,6 +499,7 @@ export class Enforcement {
       guarded: false,
       labelled: null,
       shadow: null,
+      alarm: null,
       inside:
         analysed.callsFunctions || more.some(({ action }) => action === "call")
           ? "judge"

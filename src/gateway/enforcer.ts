@@ -411,7 +411,10 @@ export class Enforcer {
     if (masked === null) return null;
     if (masked instanceof GatewayError) return { ...ruling, error: masked };
     const violation = masked.none ? null : this.#enforcement.checkMasks(tree, analysed, masked);
-    if (violation !== null) return { ...ruling, error: violation };
+    if (violation !== null) {
+      const alarm = this.#enforcement.isUnexpected(violation) ? violation : null;
+      return { ...ruling, error: violation, alarm };
+    }
     const guarded = this.#guarded(ruling, masked, analysed, tree, inTransaction);
     if (sight.visible.everything) return guarded;
     const proof = this.#enforcement.prove(tree, analysed, sight);

@@ -94,6 +94,7 @@ export class Intents {
     const statementClass = statement.parsed?.class ?? "unknown";
     this.#gate.require(journal.decided(statement, statementClass, parameters, reason, ruling), false);
     metrics.decided(statementClass, "refused");
+    if (ruling.alarm !== null) metrics.unproven++;
   }
 
   /** The server refused it when it looked what it touches: it did not run. */

@@ -7,6 +7,7 @@ import { createHash, hash } from "node:crypto";
 import { ENTRY_VERSION, type EntryBody } from "../audit/entry.ts";
 import type { AuditLog } from "../audit/log.ts";
 import { canonicalJson, canonicalString } from "../base/canonical-json.ts";
+import type { GatewayError } from "../base/errors.ts";
 import type { Principal } from "../identity/principal.ts";
 import { labelsOf } from "../masking/masked/labelled-use.ts";
 import type { MaskedUse, PreparedStatement, StatementRecord, StatementRun } from "../statement/statement.ts";
@@ -67,6 +68,8 @@ export class SessionJournal {
   readonly #decidedTail: Readonly<Record<"permitted" | "refused", string>>;
   /** What alarms were raised for. */
   readonly #alarmed = new Set<string>();
+  /** Of alarm.unproven. */
+  #alarms = 0;
   #sessionSeq = 0;
   #statements = 0;
   #rows = 0;
@@ -127,7 +130,7 @@ export class SessionJournal {
     statementClass: string,
     parameters: string | null,
     refusal: string | null,
-    ruling: Pick<Ruling, "requests" | "policy" | "shadow" | "labelled">,
+    ruling: Pick<Ruling, "requests" | "policy" | "shadow" | "labelled" | "alarm">,
     behindName: StatementRecord | null = null,
   ): number {
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
@@ -145,7 +148,19 @@ export class SessionJournal {
     // Counted when it is in: an append that is refused must leave no gap in the session's numbers.
     this.#sessionSeq++;
     this.#statements++;
+    if (ruling.alarm !== null) this.unproven(ruling.alarm, this.#sessionSeq - 1);
     return index;
+  }
+
+  /** A statement that should not have got so far was stopped. @param statement sessionSeq; null: it is not known which. */
+  unproven({ code, message }: GatewayError, statement: number | null): void {
+    if (this.#alarms >= MAX_ALARMS) return;
+    this.#alarms++;
+    this.#append({
+      ...{ type: "alarm.unproven", session: this.facts.id, sessionSeq: this.#sessionSeq },
+      ...{ code, detail: message.slice(0, MAX_DETAIL).toWellFormed() },
+      ...(statement === null ? {} : { statement }),
+    });
   }
 
   /** The outcome. @param rowsCommitment hex, or null where no row was delivered. */
@@ -243,6 +258,8 @@ export class SessionJournal {
 const MAX_COLUMNS = 200;
 /** Of one session; the metrics go on counting. */
 const MAX_ALARMS = 1_000;
+/** Characters of what a client was told. */
+const MAX_DETAIL = 1_000;
 
 /** Names of labels; absent where there are none. */
 function labelsMember(name: "masked" | "revealed", columns: readonly MaskedUse[] = []): string {

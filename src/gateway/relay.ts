@@ -595,6 +595,10 @@ export class Relay implements FrameVisitor {
 
   /** Nothing that comes from here on goes to the client, and the session ends. */
   #withhold(why: GatewayError): void {
+    if (this.#withheld) return;
+    const { journal, metrics } = this.#link.parts;
+    journal.unproven(why, this.#link.expectations.oldestRun()?.sessionSeq ?? null);
+    metrics.unproven++;
     this.#withheld = true;
     this.#lost ??= why;
   }

@@ -35,6 +35,8 @@ export class StatementMetrics {
   readonly detected = new Map<string, number>();
   /** Rows that were too long for detectors to look at. */
   rowsUnseen = 0;
+  /** Statements that were stopped because something that should not have come to be did. */
+  unproven = 0;
 
   decided(statementClass: string, verdict: "permitted" | "refused" | "shadowed"): void {
     const key = `${statementClass}/${verdict}`;

@@ -31,6 +31,7 @@ describe("the metrics of a gateway", () => {
       statements: new Map([["read/permitted", 5]]),
       detected: new Map([["email", 3]]),
       rowsUnseen: 1,
+      unproven: 2,
       clientBytes: 10,
       upstreamBytes: 20,
     };

@@ -23,6 +23,7 @@ export interface StatementTotals {
   /** Cells, by detector. */
   readonly detected: ReadonlyMap<string, number>;
   readonly rowsUnseen: number;
+  readonly unproven: number;
 }
 
 /** A metric as docs/reference/metrics.md describes it. */
@@ -107,6 +108,11 @@ export class Metrics {
     "Delivered cells without a label in which a detector found something, and which were masked.",
     ["detector"],
   );
+  readonly unproven = this.#counter(
+    "postern_unproven_total",
+    "Statements and sessions that were stopped because something showed that masks and judgement should have kept from being.",
+    [],
+  );
   readonly rowsUnseen = this.#counter(
     "postern_detector_rows_unseen_total",
     "Delivered rows that detectors did not look at: they are longer than 1 MiB.",
@@ -146,6 +152,8 @@ export class Metrics {
       for (const [detector, cells] of totals.detected) this.detected.inc({ detector }, cells);
       this.rowsUnseen.reset();
       this.rowsUnseen.inc(totals.rowsUnseen);
+      this.unproven.reset();
+      this.unproven.inc(totals.unproven);
       this.bytes.reset();
       this.bytes.inc({ direction: "client" }, totals.clientBytes);
       this.bytes.inc({ direction: "upstream" }, totals.upstreamBytes);

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { encodeSync } from "../../src/wire/extended.ts";
+import { logEntries } from "../support/log-entries.ts";
 import { bind, exchange, execute, parse } from "../support/policy-escape-messages.ts";
 import { ESCAPE_SQL } from "../support/policy-escape-texts.ts";
 import { connectTo, type ShopGateway, startShopGateway } from "../support/policy-gateway.ts";
@@ -98,6 +99,17 @@ describe.each([15, 18] as const)("a read that is run again before PostgreSQL %i"
         "CommandComplete INSERT 0 1",
         "ReadyForQuery idle",
       ]);
+  });
+
+  it("raises an alarm where it is stopped while it runs", async () => {
+    await prepared(READ);
+    const seen = (await logEntries(gateway)).length;
+    await asOwner(CHANGE);
+    const answer = await exchange(client, RUN, 1);
+    const alarms = (await logEntries(gateway)).slice(seen).filter(({ type }) => type === "alarm.unproven");
+
+    expect(errorOf(answer)).not.toBe(null);
+    expect(alarms).toMatchObject([{ code: "JUDGEMENT_LOST", statement: expect.any(Number) }]);
   });
 
   it("does not show, and does not leave, another setting than the client's own", async () => {

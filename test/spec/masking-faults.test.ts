@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { MaskedColumns } from "../../src/masking/masked/masked-columns.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { logEntries } from "../support/log-entries.ts";
 import { errorOf } from "../support/policy-server.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { RawClient, rows } from "../support/raw-client.ts";
@@ -17,7 +18,7 @@ const SCHEMA = `
   CREATE VIEW people AS SELECT id, ssn AS number FROM customers;
   CREATE TABLE patients (id int PRIMARY KEY, ssn text);
   INSERT INTO patients VALUES (1, 'canary-2');
-  GRANT SELECT ON ALL TABLES IN SCHEMA public TO app;
+  GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO app;
 `;
 const LABELS = `
 masks:
@@ -28,7 +29,7 @@ columns:
   shop.public.customers.card: card
 quarantine: off
 `;
-const POLICY = `permit (principal in Group::"agents", action in [Action::"connect", Action::"read", Action::"define"], resource in Database::"shop");`;
+const POLICY = `permit (principal in Group::"agents", action in [Action::"connect", Action::"read", Action::"write", Action::"define"], resource in Database::"shop");`;
 
 type Replacement = MaskedColumns["replacementFor"];
 const original: Replacement = MaskedColumns.prototype.replacementFor;
@@ -117,7 +118,29 @@ describe.each([15, 18] as const)("masks that are not put in, on PostgreSQL %i", 
 
   it("are a denial of a view too", async () => {
     breaks((_made, written) => `(SELECT * FROM ${written})`);
+    // Its definition could have masks in the columns' own places.
+    vi.spyOn(MaskedColumns.prototype, "returnedOf").mockReturnValue(null);
     expect(errorOf(await ask("SELECT number FROM people"))).toBe("42501");
+  });
+
+  it("raise an alarm, which what is refused by the rules does not", async () => {
+    const before = (await logEntries(gateway)).length;
+    await ask("UPDATE customers SET name = ssn");
+    breaks((_made, written) => `(SELECT * FROM ${written})`);
+    await ask("SELECT ssn FROM customers");
+    const entries = (await logEntries(gateway)).slice(before);
+    const refused = entries.filter((entry) => entry.type === "statement.decided");
+
+    expect(refused).toMatchObject([{ verdict: "refused" }, { verdict: "refused" }]);
+    expect(entries.filter(({ type }) => type === "alarm.unproven")).toMatchObject([
+      {
+        session: refused[1]?.session,
+        statement: refused[1]?.sessionSeq,
+        code: "COLUMN_MASKED",
+        detail: expect.stringContaining('"ssn" of "public.customers"'),
+      },
+    ]);
+    expect(await (await fetch(`${gateway.http}/metrics`)).text()).toMatch(/^postern_unproven_total [1-9]/m);
   });
 
   it("leave the other tables as they are", async () => {
