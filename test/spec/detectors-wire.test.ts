@@ -1,9 +1,12 @@
 /** Detectors over what is delivered: values in columns that nobody has given a label, masked on their way to the client. */
 
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { verifyLog } from "../../src/audit/verify.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { encodeBind, encodeDescribe, encodeExecute, encodeParse, encodeSync } from "../../src/wire/extended.ts";
 import { encodeQuery } from "../../src/wire/query.ts";
@@ -17,6 +20,7 @@ const APP = { user: "app", password: "app-password" } as const;
 const MAIL = "ada@lovelace.example.com";
 const CARD = "4111 1111 1111 1111";
 const FILLED = "***@********.*******.***";
+const VERIFIER = fileURLToPath(new URL("../../verifier/postern_verify.py", import.meta.url));
 const SCHEMA = `
   CREATE EXTENSION IF NOT EXISTS citext;
   CREATE TYPE contact AS (kind text, value text);
@@ -55,7 +59,8 @@ describe("detectors over delivered rows", () => {
     await writeFile(join(folder, "agents.cedar"), POLICY);
     await writeFile(join(folder, "labels.yaml"), LABELS);
     const config = { policy: folder, labels: join(folder, "labels.yaml") };
-    gateway = await startGateway({ postgres, database: "shop", role: APP, config });
+    const dataPath = join(folder, "data");
+    gateway = await startGateway({ postgres, database: "shop", role: APP, config, dataPath });
   });
   afterAll(async () => {
     await gateway?.stop();
@@ -387,4 +392,15 @@ describe("detectors over delivered rows", () => {
     expect(shown.slice(0, 3)).toEqual([[["[masked]", "[masked]"]], [plain], [["card [masked]", MAIL]]]);
     expect(shown[3]).toContainEqual([expect.toSatisfy((cell) => cell === "[masked]"), MAIL]);
   });
+
+  it.skipIf(spawnSync("python3", ["--version"]).status !== 0)(
+    "leave a log that both verifiers find whole",
+    async () => {
+      await gateway.stop();
+      const log = join(folder, "data", "log");
+
+      expect((await verifyLog(log)).ok).toBe(true);
+      expect(spawnSync("python3", ["-B", VERIFIER, log], { encoding: "utf8" }).stdout).toMatch(/^All is well/);
+    },
+  );
 });
