@@ -6,6 +6,7 @@
 import type { Catalog, CatalogFunction, CatalogType } from "./catalog.ts";
 import { CALL_FUNCTIONS, DENIED_EXTENSION_FUNCTIONS, DENY_CLASSES, FREE_VOLATILE } from "./function-classes.ts";
 import { NameList, signatureOf, typedName } from "./function-names.ts";
+import { tokenFunction } from "./mask-function.ts";
 
 export type FunctionVerdict =
   | { readonly kind: "free" }
@@ -62,6 +63,11 @@ export class FunctionRules {
   }
 
   /** Of a function, procedure, aggregate or window function. */
+  /** It makes masks: in the tree of a statement the checker of the invariant finds it anywhere else. */
+  makesMasks(oid: number): boolean {
+    return tokenFunction(this.#catalog)?.oid === oid;
+  }
+
   judge(oid: number): FunctionVerdict {
     const known = this.#verdicts.get(oid);
     if (known !== undefined) return known;

@@ -189,7 +189,7 @@ function functionRequests(
   rules: FunctionRules,
 ): readonly PolicyRequest[] | GatewayError {
   const called = new Map<number, FunctionVerdict>();
-  for (const oid of facts.functions) called.set(oid, rules.judge(oid));
+  for (const oid of facts.functions) if (!rules.makesMasks(oid)) called.set(oid, rules.judge(oid));
   for (const oid of facts.operators) {
     const behind = catalog.operator(oid)?.function;
     if (behind === undefined) throw new CatalogTooOld("operator", oid);

@@ -12,6 +12,7 @@ import { addDatabases } from "./commands/databases.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addFreeze, addUnfreeze } from "./commands/freeze.ts";
+import { addHarden } from "./commands/harden.ts";
 import { addInit } from "./commands/init.ts";
 import { addLabels } from "./commands/labels.ts";
 import { addLogin } from "./commands/login.ts";
@@ -49,6 +50,7 @@ export function buildProgram(context: CliContext, exit: (status: number) => void
   addInit(program, context);
   addConfig(program, context);
   addDoctor(program, context, exit);
+  addHarden(program, context);
   addStart(program, context, exit);
   addDemo(program, context, exit);
   addPolicy(program, context, exit);

@@ -410,7 +410,7 @@ export class Enforcer {
     const masked = this.#masked(analysed, inTransaction);
     if (masked === null) return null;
     if (masked instanceof GatewayError) return { ...ruling, error: masked };
-    const violation = masked.none ? null : this.#enforcement.checkMasks(tree, analysed, masked);
+    const violation = this.#enforcement.checkMasks(tree, analysed, masked);
     if (violation !== null) {
       const alarm = this.#enforcement.isUnexpected(violation) ? violation : null;
       return { ...ruling, error: violation, alarm };
@@ -501,7 +501,7 @@ export class Enforcer {
     if (shown !== null) return shown;
     const stamp = this.#enforcement.stamp(inTransaction);
     const { columns } = this.#maskedNow(inTransaction);
-    const violation = columns.none ? null : this.#enforcement.checkMasks(tree, analysed, columns);
+    const violation = this.#enforcement.checkMasks(tree, analysed, columns);
     if (violation !== null) return { ...ruling, error: violation };
     const guarded = this.#guarded(ruling, columns, analysed, tree, inTransaction);
     for (const seen of [this.#seen, this.#seenBefore]) {

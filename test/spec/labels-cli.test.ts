@@ -180,7 +180,7 @@ describe("postern labels check", () => {
 
     expect(status).toBe(1);
     expect(out).toContain(
-      'labels.yaml:1:19: masks.pii.ssn: expected default or null or redact or partial or generalise (did you mean "redact"?)',
+      'labels.yaml:1:19: masks.pii.ssn: expected default or null or redact or partial or generalise or token (did you mean "redact"?)',
     );
     expect(out).toContain('labels.yaml:2:1: colums: unknown key (did you mean "columns"?)');
   });

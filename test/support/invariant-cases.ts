@@ -309,6 +309,22 @@ export const INVARIANT_CASES: readonly InvariantCases[] = [
     ],
   },
   {
+    rules: ["masks of labelled columns alone"],
+    statements: [
+      "SELECT tok('d', '123-45-6789')",
+      "SELECT tok('d', owner) FROM accounts",
+      "SELECT id FROM accounts WHERE tok('d', code) = tok('d', 'a')",
+      "SELECT tok('e', c) FROM (SELECT tok('d', code) AS c FROM accounts) a",
+      "SELECT * FROM tok('d', 'a') AS t",
+      "SELECT (SELECT count(*) FROM accounts WHERE tok(owner, 'a') = '')",
+      "UPDATE accounts SET owner = tok('d', owner)",
+    ],
+  },
+  {
+    rules: [],
+    statements: ["SELECT tok('d', code) FROM accounts", "SELECT id FROM accounts WHERE tok('d', code) = 'x'"],
+  },
+  {
     rules: ["no trace of a constant's column"],
     statements: [
       "SELECT sum(salary) FROM customers",

@@ -55,6 +55,7 @@ const LABELS: Readonly<Record<string, Mask>> = {
   "ruled_view.shade": last4,
   "carrying.ssn": last4,
   "carrying.birth": year,
+  "accounts.code": (column) => `tok('d', ${column})`,
 };
 
 export const INVARIANT_SCHEMA = `
@@ -63,6 +64,8 @@ CREATE ROLE owner;
 CREATE TYPE address AS (street text, city text);
 CREATE TABLE customers (id int PRIMARY KEY, gone int, name text, ssn text UNIQUE, email varchar(40), birth date, hired date, doc jsonb, salary int, home address);
 ALTER TABLE customers DROP COLUMN gone;
+CREATE FUNCTION tok(text, text) RETURNS text LANGUAGE sql IMMUTABLE SECURITY DEFINER AS 'SELECT $1 || md5($2)';
+CREATE TABLE accounts (id int PRIMARY KEY, code text, owner text);
 CREATE TABLE orders (id int PRIMARY KEY, customer int, note text, ssn text, placed date);
 CREATE TABLE people (id int, k int, ssn text) PARTITION BY RANGE (k);
 CREATE TABLE people_a PARTITION OF people FOR VALUES FROM (0) TO (10);
@@ -129,9 +132,11 @@ export async function labelledColumns(
     const of = forms.get(oid) ?? new Map<number, MaskForm>();
     forms.set(oid, of.set(number, await formOf(mask, relation, column, client, major)));
   }
+  const token = Number(await server.psql("SELECT 'tok'::regproc::oid::bigint"));
   return {
     formOf: (relation, column) => forms.get(relation)?.get(column),
     isLabelled: (relation) => forms.has(relation),
+    makesMasks: (fn) => fn === token,
   };
 }
 

@@ -4,6 +4,7 @@ import { checkConfig } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { checkData } from "./files.ts";
 import { type Check, type DoctorFinding, type DoctorInput, fail, ok, reasonOf, warn } from "./finding.ts";
+import { checkHarden } from "./harden.ts";
 import { checkIssuers } from "./issuers.ts";
 import { checkListener } from "./listener.ts";
 import { checkLog } from "./log.ts";
@@ -16,6 +17,7 @@ const CHECKS: readonly Check[] = [
   checkIssuers,
   checkUpstreams,
   checkPolicy,
+  checkHarden,
   checkStore,
   checkData,
   checkLog,

@@ -15,6 +15,8 @@ export interface LabelledColumns {
   formOf(relation: number, column: number): MaskForm | undefined;
   /** Whether a column of it has a form. */
   isLabelled(relation: number): boolean;
+  /** It may be called in masks alone: who can ask it for the mask of a value of their own can find out what a mask stands for. */
+  makesMasks(fn: number): boolean;
 }
 
 export interface Violation {

@@ -39,9 +39,9 @@ export interface Use {
   readonly where: string;
 }
 
-/** Something in the tree whose columns cannot be told. */
+/** Something in the tree whose columns cannot be told, or a call that makes a mask and stands in none. */
 export interface Unknown {
-  readonly what: "node" | "reference";
+  readonly what: "node" | "reference" | "mask of something else";
   readonly where: string;
 }
 
@@ -71,5 +71,9 @@ export const RULES: readonly Rule[] = [
   { name: "a mask over one column", forbids: isMasked("is around several columns") },
   { name: "no trace of a constant's column", forbids: isMasked("is a constant") },
   { name: "every node known", forbids: (found) => "what" in found && found.what === "node" },
+  {
+    name: "masks of labelled columns alone",
+    forbids: (found) => "what" in found && found.what === "mask of something else",
+  },
   { name: "every reference resolved", forbids: (found) => "what" in found && found.what === "reference" },
 ];

@@ -50,6 +50,8 @@ class Walk {
   /** The expression that is being walked, from its root down. */
   readonly #path: QueryNode[] = [];
   #where = "";
+  /** Nodes from the root of a mask down to its column. */
+  readonly #inMasks = new Set<QueryNode>();
 
   constructor(labelled: LabelledColumns) {
     this.#labelled = labelled;
@@ -151,6 +153,9 @@ class Walk {
       else this.#visit(child, level);
     });
     if (node.name === "VAR") this.#use(node, level, "expression");
+    const fn = node.name === "FUNCEXPR" ? numberOf(node, "funcid") : 0;
+    if (this.#labelled.makesMasks(fn) && !this.#inMasks.has(node))
+      this.found.push({ what: "mask of something else", where: this.#where });
     this.#path.pop();
   }
 
@@ -168,7 +173,10 @@ class Walk {
     for (const depth of form?.template.depths ?? []) {
       const root = this.#path.at(-1 - depth);
       const columns = form === undefined || root === undefined ? null : columnsInHoles(root, form.template);
-      if (columns?.every((one) => isSameColumn(one, variable))) return "is around it";
+      if (columns?.every((one) => isSameColumn(one, variable))) {
+        for (const node of this.#path.slice(-1 - depth)) this.#inMasks.add(node);
+        return "is around it";
+      }
       isAround ||= columns !== null;
     }
     return isAround ? "is around several columns" : "is not around it";

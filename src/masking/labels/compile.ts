@@ -74,22 +74,24 @@ function masksOf({ masks }: LabelsFile, say: Say): ReadonlyMap<string, LabelMask
         suggestion: "leave the line out",
         atKey: true,
       });
-    } else found.set(label, maskOf(written));
+    } else found.set(label, maskOf(label, written));
   }
   return found;
 }
 
-function maskOf(written: LabelsFile["masks"][string]): LabelMask {
+function maskOf(label: string, written: LabelsFile["masks"][string]): LabelMask {
   const options = typeof written === "string" ? MaskOptions.parse({ mask: written }) : written;
-  return { mask: specOf(options), strict: options.strict };
+  return { mask: specOf(label, options), strict: options.strict };
 }
 
-function specOf(options: z.infer<typeof MaskOptions>): MaskSpec {
+function specOf(label: string, options: z.infer<typeof MaskOptions>): MaskSpec {
   switch (options.mask) {
     case "partial":
       return { mask: "partial", show: options.show, from: options.from, fill: options.fill };
     case "generalise":
       return { mask: "generalise", to: options.to, ...(options.width === undefined ? {} : { width: options.width }) };
+    case "token":
+      return { mask: "token", domain: label };
     default:
       return { mask: options.mask };
   }

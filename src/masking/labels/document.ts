@@ -24,10 +24,10 @@ const strict = z
     "Refuse statements that filter, sort, group or aggregate by the column, instead of letting them see its mask.",
   );
 
-const Plain = z.enum(["default", "null", "redact", "partial", "generalise"]);
+const Plain = z.enum(["default", "null", "redact", "partial", "generalise", "token"]);
 
 export const MaskOptions = z.discriminatedUnion("mask", [
-  z.strictObject({ mask: z.enum(["default", "null", "redact"]), strict }),
+  z.strictObject({ mask: z.enum(["default", "null", "redact", "token"]), strict }),
   z.strictObject({
     mask: z.literal("partial"),
     show: z.int().min(1).max(100).default(4).describe("Characters that stay, where at least as many are hidden."),

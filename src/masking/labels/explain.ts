@@ -61,7 +61,7 @@ function explainUnion(
   return fitting.flatMap((issue) => explain(issue, path, root));
 }
 
-const MASK_NAMES: readonly string[] = ["default", "null", "redact", "partial", "generalise"];
+const MASK_NAMES: readonly string[] = ["default", "null", "redact", "partial", "generalise", "token"];
 
 function isWrongKind(issue: Issue, found: unknown): boolean {
   return issue.code === "invalid_type" || (issue.code === "invalid_value" && typeof found !== "string");
@@ -70,9 +70,6 @@ function isWrongKind(issue: Issue, found: unknown): boolean {
 function wrongWord(words: readonly string[], found: unknown): { message: string; suggestion?: string } {
   const near = typeof found === "string" ? nearest(found, words) : undefined;
   const message = `expected ${words.join(" or ")}`;
-  if (found === "token") {
-    return { message, suggestion: "tokens need a function in the database that this version does not bring yet" };
-  }
   return near === undefined ? { message } : { message, suggestion: `did you mean "${near}"?` };
 }
 

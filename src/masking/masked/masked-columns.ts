@@ -4,6 +4,7 @@
  */
 
 import type { Catalog, CatalogColumn, CatalogRelation } from "../../analysis/catalog.ts";
+import { tokenFunction } from "../../analysis/mask-function.ts";
 import { readQueryTree } from "../../analysis/query-tree/reader.ts";
 import type { ServerMajor } from "../../analysis/query-tree/tree-facts.ts";
 import { type LabelledColumns, type MaskForm, type MaskTemplate, maskTemplate } from "../invariant/check-invariant.ts";
@@ -69,6 +70,10 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
     if (mask === undefined) return undefined;
     const template = mask.question === null ? undefined : this.#templates.get(mask.key);
     return template === undefined ? { kind: "constant" } : { kind: "expression", template };
+  }
+
+  makesMasks(fn: number): boolean {
+    return fn !== 0 && tokenFunction(this.#catalog)?.oid === fn;
   }
 
   isMasked(relation: number, column: number): boolean {
@@ -192,7 +197,8 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
       fill,
       isOwn,
       question: `SELECT ${sql} AS masked FROM ${from} AS ${INSIDE}`,
-      key: `${type} ${typmod} ${collation ?? ""} ${anonymous}`,
+      // Made anew, the function of tokens is another one in the tree.
+      key: `${type} ${typmod} ${collation ?? ""} ${anonymous} ${tokenFunction(this.#catalog)?.oid ?? 0}`,
     };
   }
 

@@ -4,9 +4,10 @@
  */
 
 import type { Catalog, CatalogColumn, CatalogType } from "../../analysis/catalog.ts";
+import { tokenFunction } from "../../analysis/mask-function.ts";
 import { type ColumnType, columnType, TYPE } from "./column-type.ts";
 import { generalise } from "./generalise.ts";
-import { type MaskSpec, REDACTED } from "./mask.ts";
+import { DEFAULT_MASK, type MaskSpec, REDACTED } from "./mask.ts";
 
 export type MaskedColumn = Pick<CatalogColumn, "type" | "typmod" | "typeText" | "collation">;
 
@@ -16,21 +17,36 @@ export type MaskResult =
   | { readonly ok: false; readonly why: string; readonly instead: MaskSpec };
 
 /**
+ * @param hasTokens the function that makes tokens is there, or will be.
  * @param reference the column as SQL, quoted: `"c"` or `t."c"`. Not in the expression where the mask is a constant.
  * @throws {GatewayError} INTERNAL where the catalog does not know the column's type.
  */
-export function maskExpression(reference: string, column: MaskedColumn, spec: MaskSpec, catalog: Catalog): MaskResult {
+export function maskExpression(
+  reference: string,
+  column: MaskedColumn,
+  spec: MaskSpec,
+  catalog: Catalog,
+  hasTokens = tokenFunction(catalog) !== null,
+): MaskResult {
   const type = columnType(column, catalog);
-  const made = masked(reference, spec, type);
+  const made = masked(reference, spec, type, hasTokens);
   if (typeof made !== "string") return { ok: false, ...made };
   return { ok: true, sql: collated(`CAST(${made} AS ${type.text})`, column, spec, type) };
 }
 
 /** As {@link maskExpression}; where the type cannot do it, by the mask that would do. Never reveals more than what was asked for. */
-export function safeMaskExpression(reference: string, column: MaskedColumn, spec: MaskSpec, catalog: Catalog): string {
-  const result = maskExpression(reference, column, spec, catalog);
+export function safeMaskExpression(
+  reference: string,
+  column: MaskedColumn,
+  spec: MaskSpec,
+  catalog: Catalog,
+  hasTokens = tokenFunction(catalog) !== null,
+): string {
+  const result = maskExpression(reference, column, spec, catalog, hasTokens);
   if (result.ok) return result.sql;
-  const instead = maskExpression(reference, column, { mask: "null" }, catalog);
+  // A constant tells less than a token: the function may not be there yet.
+  const weaker = spec.mask === "token" ? DEFAULT_MASK : ({ mask: "null" } as const);
+  const instead = maskExpression(reference, column, weaker, catalog);
   return instead.ok ? instead.sql : "NULL";
 }
 
@@ -40,7 +56,7 @@ export interface Refused {
   readonly instead: MaskSpec;
 }
 
-function masked(reference: string, spec: MaskSpec, type: ColumnType): string | Refused {
+function masked(reference: string, spec: MaskSpec, type: ColumnType, hasTokens: boolean): string | Refused {
   switch (spec.mask) {
     case "null":
       return "NULL";
@@ -55,6 +71,8 @@ function masked(reference: string, spec: MaskSpec, type: ColumnType): string | R
       return partial(reference, spec, type);
     case "generalise":
       return generalise(reference, spec, type);
+    case "token":
+      return token(reference, spec.domain, type, hasTokens);
   }
 }
 
@@ -98,6 +116,22 @@ function partial(
   const rest = `CAST('${fill}' AS pg_catalog.text)`;
   const [first, second] = from === "end" ? [rest, shown] : [shown, rest];
   return `(${first} OPERATOR(pg_catalog.||) ${second})`;
+}
+
+/** `tok_` and 32 hexadecimal digits: the first half of an HMAC-SHA-256. A value that is NULL stays so, or joins would find it. */
+export const TOKEN_LENGTH = 36;
+function token(reference: string, domain: string, type: ColumnType, hasTokens: boolean): string | Refused {
+  const { base, baseText, text } = type;
+  if (!isText(base) || base.oid === TYPE.bpchar)
+    return { why: `${nameOf(base)} is not text of any length`, instead: DEFAULT_MASK };
+  const [, length] = /\((\d+)\)$/.exec(text) ?? [];
+  // What a domain is cut to its name does not say.
+  const isLong = base.oid >= 16_384 || text.startsWith(baseText);
+  if (!isLong || (length !== undefined && Number(length) < TOKEN_LENGTH))
+    return { why: `a token has ${TOKEN_LENGTH} characters`, instead: DEFAULT_MASK };
+  if (!hasTokens)
+    return { why: "the database has no postern.token(text, text): postern harden prints it", instead: DEFAULT_MASK };
+  return `postern.token(CAST('${domain}' AS pg_catalog.text), CAST(${reference} AS pg_catalog.text))`;
 }
 
 function insteadOfPartial(base: CatalogType): MaskSpec {

@@ -1,16 +1,17 @@
 /** What masks there are and what can be said of each. Makes no SQL: see mask-expression.ts. */
 
 /** `default`: `redact` for text, `null` for everything else. */
-export const MASKS = ["default", "null", "redact", "partial", "generalise"] as const;
+export const MASKS = ["default", "null", "redact", "partial", "generalise", "token"] as const;
 export type MaskName = (typeof MASKS)[number];
 
 /** What `generalise` cuts dates and times to, the coarsest first. */
 export const UNITS = ["decade", "year", "quarter", "month", "day"] as const;
 export type Unit = (typeof UNITS)[number];
 
-/** The mask of a label. */
+/** The mask of a label. A token's `domain` is the label: the same value has another token under another. */
 export type MaskSpec =
   | { readonly mask: "default" | "null" | "redact" }
+  | { readonly mask: "token"; readonly domain: string }
   | {
       readonly mask: "partial";
       /** Characters that stay; of a value with fewer than twice as many, no more than what is beyond the first that are hidden. */
@@ -36,7 +37,14 @@ export const FILL = /^[\x20-\x7e]{0,32}$/;
 export const NOT_IN_FILL = /['"\\]/;
 
 /** How much is told of a value: of two masks over one column the one that tells less stands. */
-const STRENGTH: Readonly<Record<MaskName, number>> = { partial: 0, generalise: 1, default: 2, redact: 3, null: 4 };
+const STRENGTH: Readonly<Record<MaskName, number>> = {
+  partial: 0,
+  generalise: 1,
+  token: 2,
+  default: 3,
+  redact: 4,
+  null: 5,
+};
 
 /** Of two that tell alike, such as two partial ones, neither: `default`. */
 export function stricter(a: MaskSpec, b: MaskSpec): MaskSpec {

@@ -8,6 +8,7 @@ import { isText, type MaskedColumn } from "../masks/mask-expression.ts";
 /** Blanks behind it do not count: char(n) adds them. */
 export type MaskShape = (text: string) => boolean;
 
+const TOKEN = /^tok_[0-9a-f]{32}$/;
 /** No mask is longer, in characters, beside what `partial` shows and fills. */
 const LONGEST = 64;
 
@@ -24,6 +25,7 @@ export function maskShape(column: MaskedColumn, spec: MaskSpec, catalog: Catalog
     if (text.length > LONGEST + 64) return false;
     const shown = text.trimEnd();
     if (shown === REDACTED || shown === cut) return true;
+    if (spec.mask === "token" && TOKEN.test(shown)) return true;
     return spec.mask === "partial" && isPartial(shown, spec);
   };
 }

@@ -1,0 +1,208 @@
+/**
+ * What `postern harden` prints: a migration for a DBA to read and run, as text. It takes from the gateway's role the right to read what it never
+ * needs to read, gives others masked views, and installs the token function. Runs nothing.
+ */
+
+import type { Catalog, CatalogRelation } from "../../analysis/catalog.ts";
+import type { LabelMap } from "../labels/label-map.ts";
+import { safeMaskExpression } from "../masks/mask-expression.ts";
+import { type LockedRelation, lockedRelations } from "./locked-columns.ts";
+import { tokenStatements } from "./token-sql.ts";
+
+export interface HardenOptions {
+  /** As the configuration names the database. */
+  readonly database: string;
+  /** The gateway's role on the server. */
+  readonly role: string;
+  readonly catalog: Catalog;
+  readonly labels: LabelMap;
+  /** Whether policy shows a label's values to somebody. */
+  readonly revealed: (label: string) => boolean;
+  /** Labels whose mask is `token`. */
+  readonly domains: readonly string[];
+}
+
+const OWNER = "postern_owner";
+
+/** The whole of it, in one transaction. Run twice it changes nothing the second time. */
+export function migration(options: HardenOptions): string {
+  const { database, role, catalog, labels, revealed, domains } = options;
+  const relations = lockedRelations(catalog, labels, revealed);
+  const parts = [
+    `-- Postern: the second lock of database ${oneLine(database)}, for the role ${oneLine(role)}.
+-- Read it, then run it as a superuser, or as the owner of the tables who may create roles:
+--   psql -v ON_ERROR_STOP=1 -f FILE ${oneLine(catalog.database)}
+-- It can be run again at any time, and has to be after labels.yaml or the tables have changed. postern harden --undo prints the way back,
+-- postern doctor tells whether it is in force. Nothing here was read from a table's rows.`,
+    "BEGIN;\nSET LOCAL search_path = pg_catalog, pg_temp;",
+    section(`An owner that nobody logs in as, and a schema of its own`, [
+      `DO $owner$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${OWNER}') THEN CREATE ROLE ${OWNER} NOLOGIN; END IF;
+END $owner$;`,
+      `CREATE SCHEMA IF NOT EXISTS postern;`,
+      `ALTER SCHEMA postern OWNER TO ${OWNER};`,
+      "REVOKE ALL ON SCHEMA postern FROM PUBLIC;",
+      `GRANT USAGE ON SCHEMA postern TO ${quoted(role)};`,
+    ]),
+    section("No more than a role needs that agents work with", [
+      `ALTER ROLE ${quoted(role)} NOCREATEDB NOCREATEROLE;`,
+      `-- A superuser alone can take these, and they undo everything else:
+--   ALTER ROLE ${quoted(oneLine(role))} NOSUPERUSER NOREPLICATION NOBYPASSRLS;`,
+    ]),
+    section("Tokens", [
+      ...tokenStatements(domains, OWNER),
+      `-- Whoever may call it can find out what a token stands for by trying values: through the gateway no agent may, it stands in masks alone.
+GRANT EXECUTE ON FUNCTION postern.token(pg_catalog.text, pg_catalog.text) TO ${quoted(role)};`,
+    ]),
+    section("What was readable before, for --undo", [
+      `CREATE TABLE IF NOT EXISTS postern.hardened (
+  role pg_catalog.text, relation pg_catalog.text, columns pg_catalog.text[], -- NULL: all, by the table's privilege
+  made_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (role, relation));`,
+      `ALTER TABLE postern.hardened OWNER TO ${OWNER};`,
+      "REVOKE ALL ON TABLE postern.hardened FROM PUBLIC;",
+    ]),
+    ...relations.map((one) => lock(one, role)),
+    section("Masked views, for readers that do not come through the gateway: grant SELECT on them", [
+      ...relations.map(({ relation }) => maskedView(relation, labels, catalog)),
+    ]),
+    "COMMIT;",
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+/** The way back. Tokens that were given out cannot be made again: their keys go. */
+export function undoMigration({ database, role, catalog, labels, revealed }: HardenOptions): string {
+  const relations = lockedRelations(catalog, labels, revealed);
+  return `-- Postern: undoes the second lock of database ${oneLine(database)}, for the role ${oneLine(role)}.
+-- The keys of tokens go with it: the same values will have other tokens if it is ever put in force again.
+BEGIN;
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+DO $undo$
+DECLARE one record;
+BEGIN
+  IF to_regclass('postern.hardened') IS NULL THEN RETURN; END IF;
+  FOR one IN SELECT relation, columns FROM postern.hardened WHERE role = ${literal(role)} LOOP
+    IF to_regclass(one.relation) IS NULL THEN CONTINUE; END IF;
+    IF one.columns IS NULL THEN
+      -- REVOKE of the table's privilege takes those of its columns with it.
+      EXECUTE format('REVOKE SELECT ON %s FROM %I', one.relation, ${literal(role)});
+      EXECUTE format('GRANT SELECT ON %s TO %I', one.relation, ${literal(role)});
+    ELSE
+      EXECUTE format('GRANT SELECT (%s) ON %s TO %I',
+        (SELECT string_agg(quote_ident(c), ', ') FROM unnest(one.columns) AS c), one.relation, ${literal(role)});
+    END IF;
+  END LOOP;
+  DELETE FROM postern.hardened WHERE role = ${literal(role)};
+END $undo$;
+DO $rest$ BEGIN
+  IF to_regclass('postern.hardened') IS NOT NULL THEN
+    IF EXISTS (SELECT FROM postern.hardened) THEN
+      RAISE NOTICE 'the schema postern stays: other roles are locked out by it';
+      RETURN;
+    END IF;
+  END IF;
+${relations.map(({ relation }) => `  DROP VIEW IF EXISTS ${viewName(relation)};`).join("\n")}
+  DROP TABLE IF EXISTS postern.hardened;
+  DROP FUNCTION IF EXISTS postern.token(pg_catalog.text, pg_catalog.text);
+  DROP FUNCTION IF EXISTS postern.key_pad(pg_catalog.bytea, pg_catalog.int4);
+  DROP TABLE IF EXISTS postern.token_keys;
+  -- Fails where something else was put into it: that is yours to look at.
+  DROP SCHEMA IF EXISTS postern;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '${OWNER}') THEN
+    DROP OWNED BY ${OWNER}; -- its privileges on tables, in this database
+    BEGIN
+      DROP ROLE ${OWNER};
+    EXCEPTION WHEN dependent_objects_still_exist THEN NULL; -- another database of the server has it too
+    END;
+  END IF;
+END $rest$;
+COMMIT;
+`;
+}
+
+/**
+ * A table's privilege counts for all of its columns: it has to go, and the columns' own to come. A role that has been given columns alone
+ * loses those that are locked, and gets none.
+ */
+function lock({ relation, locked, kept }: LockedRelation, role: string): string {
+  const [name, who] = [nameOf(relation), literal(role)];
+  const of = literal(name);
+  const columns = locked.map(quoted).join(", ");
+  const readable = relation.columns.filter((column) => !locked.includes(column.name));
+  const grant =
+    readable.length === 0
+      ? "-- nothing of it is left to read"
+      : `GRANT SELECT (${readable.map((column) => quoted(column.name)).join(", ")}) ON ${name} TO ${quoted(role)};`;
+  return section(`${oneLine(relation.schema)}.${oneLine(relation.name)}: ${locked.map(oneLine).join(", ")}`, [
+    ...kept.map(({ column, why }) => `-- ${oneLine(column)} stays readable: ${oneLine(why)}.`),
+    `DO $lock$
+DECLARE
+  of_all boolean := EXISTS (SELECT FROM postern.hardened WHERE role = ${who} AND relation = ${of} AND columns IS NULL)
+    OR EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
+      WHERE c.oid = ${of}::regclass AND a.grantee = ${literal(quoted(role))}::regrole AND a.privilege_type = 'SELECT');
+  own text[] := ARRAY(SELECT attname FROM pg_attribute AS c, aclexplode(c.attacl) AS a
+    WHERE c.attrelid = ${of}::regclass AND c.attname = ANY (ARRAY[${locked.map(literal).join(", ")}])
+      AND a.grantee = ${literal(quoted(role))}::regrole AND a.privilege_type = 'SELECT');
+BEGIN
+  IF of_all THEN
+    INSERT INTO postern.hardened (role, relation) VALUES (${who}, ${of}) ON CONFLICT DO NOTHING;
+    REVOKE SELECT ON ${name} FROM ${quoted(role)};
+    ${grant}
+  ELSIF own <> '{}' THEN
+    INSERT INTO postern.hardened (role, relation, columns) VALUES (${who}, ${of}, own)
+      ON CONFLICT (role, relation) DO UPDATE SET columns = hardened.columns || excluded.columns;
+    REVOKE SELECT (${columns}) ON ${name} FROM ${quoted(role)};
+  END IF;
+  IF has_any_column_privilege(${who}, ${of}, 'SELECT') AND (${locked.map((column) => `has_column_privilege(${who}, ${of}, ${literal(column)}, 'SELECT')`).join(" OR ")}) THEN
+    RAISE WARNING 'role % can still read masked columns of %: it is a superuser, or has the privilege by PUBLIC or another role', ${who}, ${of};
+  END IF;
+END $lock$;`,
+  ]);
+}
+
+function maskedView(relation: CatalogRelation, labels: LabelMap, catalog: Catalog): string {
+  const columns = relation.columns.map((column) => {
+    const labelled = labels.column(relation.oid, column.number);
+    const reference = `masked.${quoted(column.name)}`;
+    return labelled === undefined
+      ? reference
+      : `${safeMaskExpression(reference, column, labelled.mask, catalog, true)} AS ${quoted(column.name)}`;
+  });
+  const name = viewName(relation);
+  // Made anew, since CREATE OR REPLACE takes no other columns; its privileges are kept by hand then.
+  return `GRANT SELECT ON ${nameOf(relation)} TO ${OWNER};
+GRANT USAGE ON SCHEMA ${quoted(relation.schema)} TO ${OWNER};
+CREATE OR REPLACE VIEW ${name} WITH (security_barrier) AS
+SELECT ${columns.join(",\n  ")}
+FROM ${nameOf(relation)} AS masked;
+ALTER VIEW ${name} OWNER TO ${OWNER};`;
+}
+
+/** `postern."schema.table"`: a dot in a name makes no other name of it, since both names come back quoted in the comment above. */
+function viewName({ schema, name }: CatalogRelation): string {
+  return `postern.${quoted(`${schema}.${name}`)}`;
+}
+
+function section(title: string, statements: readonly string[]): string {
+  return [`-- ${title}`, ...statements].join("\n");
+}
+
+function nameOf({ schema, name }: CatalogRelation): string {
+  return `${quoted(schema)}.${quoted(name)}`;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function literal(text: string): string {
+  return text.includes("\\")
+    ? `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`
+    : `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A comment ends with its line, whatever somebody has called a table. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ");
+}
