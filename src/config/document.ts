@@ -128,6 +128,9 @@ const StatementLimits = z.strictObject({
     .optional()
     .describe("Statements of one principal in a minute, over all its sessions."),
   statementSeconds: integer(1, 86_400).optional().describe("Run time of one statement."),
+  revealedRowsPerHour: integer(1, 1e9)
+    .optional()
+    .describe("Rows with values that policy reveals, of one principal in an hour, over all its sessions."),
 });
 
 const Limits = z.strictObject({

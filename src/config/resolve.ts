@@ -155,12 +155,14 @@ function statementLimits({
   bytes,
   statementsPerMinute,
   statementSeconds,
+  revealedRowsPerHour,
 }: ConfigDocument["limits"]["agents"]): schema.StatementLimitsConfig {
   return {
     ...(rows === undefined ? {} : { rows }),
     ...(bytes === undefined ? {} : { bytes }),
     ...(statementsPerMinute === undefined ? {} : { statementsPerMinute }),
     ...(statementSeconds === undefined ? {} : { statementSeconds }),
+    ...(revealedRowsPerHour === undefined ? {} : { revealedRowsPerHour }),
   };
 }
 

@@ -152,6 +152,8 @@ export interface StatementLimitsConfig {
   /** Of one principal, over all its sessions of this gateway. */
   readonly statementsPerMinute?: number;
   readonly statementSeconds?: number;
+  /** Rows of statements that use revealed columns, of one principal, over all its sessions of this gateway. */
+  readonly revealedRowsPerHour?: number;
 }
 
 export interface LimitsConfig {

@@ -6,7 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Delivered, StatementRun } from "../statement/statement.ts";
 import type { Limit } from "./limits-principal.ts";
-import { StatementRates } from "./limits-rate.ts";
+import { Rates } from "./limits-rate.ts";
 
 /** `told`: it is not the first that is held back. */
 export type AsideVerdict = "pass" | "surpassed" | "told";
@@ -18,7 +18,7 @@ export class Asides {
   readonly #limit: Limit | null;
   readonly #clock: Clock;
   /** Bytes of notifications in the last minute. */
-  readonly #notified = new StatementRates();
+  readonly #notified = new Rates(1000);
   #notifiedToldMs = Number.NEGATIVE_INFINITY;
   /** Of what ran last: what comes between two statements is counted to it. */
   #last: Delivered | null = null;

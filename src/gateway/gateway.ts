@@ -21,7 +21,7 @@ import type { UpstreamConnection } from "../upstream/connect.ts";
 import { rowsOf, treesOf } from "../upstream/own-questions.ts";
 import type { UpstreamTarget } from "../upstream/target.ts";
 import { type ActivePolicy, Enforcement } from "./enforcement.ts";
-import { StatementRates } from "./limits-rate.ts";
+import { Rates } from "./limits-rate.ts";
 import { RefusalRate } from "./refusals.ts";
 import type { Session } from "./session.ts";
 import { StatementMetrics } from "./statement-metrics.ts";
@@ -65,7 +65,10 @@ export class Gateway {
   readonly logger: Logger;
   readonly metrics = new StatementMetrics();
   readonly refusalRate = new RefusalRate();
-  readonly statementRates = new StatementRates();
+  /** Of a minute. */
+  readonly statementRates = new Rates(1_000);
+  /** Of an hour. */
+  readonly revealRates = new Rates(60_000);
   /** Connections that are being set up. */
   starting = 0;
   readonly #options: GatewayOptions;

@@ -66,6 +66,7 @@ export class Intents {
     if (tells) run.masks = masked.filter(({ relation }) => this.#link.enforcer?.maySee(relation) === true);
     if (revealed.length === 0) return;
     const columns = [...new Set(revealed.map(({ name }) => name))].sort();
+    run.countsReveals = this.#link.parts.statementLimits.limits.revealedRowsPerHour !== null;
     run.reveals = { labels: labelsOf(revealed), columns, policies };
   }
 

@@ -12,6 +12,7 @@ const NARROW = "Ask for less: a condition, an aggregate, or LIMIT.";
 export function stopped({ over, maxRows }: Stopped, limits: PrincipalLimits): GatewayError {
   if (over === "seconds") return overTime(limits.statementSeconds);
   if (over === "bytes") return overBytes(limits.bytes);
+  if (over === "revealed") return overRevealed(limits.revealedRowsPerHour);
   const rows = limits.rows !== null && limits.rows.most <= maxRows ? limits.rows : null;
   return overLimit(`the statement was stopped after ${counted(maxRows, "row")}`, rows, NARROW);
 }
@@ -40,6 +41,15 @@ function overLimit(message: string, limit: Limit | null, hint: string): GatewayE
   const detail =
     limit === null ? "A policy that permits it permits no more rows." : `The limit is ${limit.key} of the gateway.`;
   return new GatewayError("STATEMENT_OVER_LIMIT", message, { detail, hint });
+}
+
+function overRevealed(limit: Limit | null): GatewayError {
+  const most = counted(limit?.most ?? 0, "row");
+  return overLimit(
+    `the statement was stopped: ${most} with revealed values in an hour are all that you may have`,
+    limit,
+    "Try again later, or leave out the columns whose values policy reveals.",
+  );
 }
 
 function overTime(limit: Limit | null): GatewayError {

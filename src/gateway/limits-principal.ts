@@ -17,6 +17,8 @@ export interface PrincipalLimits {
   readonly bytes: Limit | null;
   readonly statementsPerMinute: Limit | null;
   readonly statementSeconds: Limit | null;
+  /** Rows of statements that use columns which policy reveals. */
+  readonly revealedRowsPerHour: Limit | null;
 }
 
 export const UNLIMITED: PrincipalLimits = {
@@ -24,6 +26,7 @@ export const UNLIMITED: PrincipalLimits = {
   bytes: null,
   statementsPerMinute: null,
   statementSeconds: null,
+  revealedRowsPerHour: null,
 };
 
 /** Each limit by itself: a group that says nothing of it leaves it to the others, and to the principal's kind. */
@@ -40,6 +43,7 @@ export function principalLimits(
     bytes: limit("bytes"),
     statementsPerMinute: limit("statementsPerMinute"),
     statementSeconds: limit("statementSeconds"),
+    revealedRowsPerHour: limit("revealedRowsPerHour"),
   };
 }
 

@@ -1,23 +1,30 @@
 /**
- * Statements of each principal in the last minute, over all its sessions of this gateway: a sliding window of sixty seconds,
- * counted by the second. Several gateways count each for itself. Knows no statement: who asks says how many there are.
+ * What each principal has had of late, over all its sessions of this gateway: statements in a minute, revealed rows in an hour. A sliding
+ * window of sixty parts. Several gateways count each for itself. Knows no statement: who asks says how many there are.
  */
 
-const WINDOW_SECONDS = 60;
-/** Principals kept before those of more than a minute ago are looked for. */
+/** Parts of a window. */
+const PARTS = 60;
+/** Principals kept before those of more than a window ago are looked for. */
 const SWEEP_AT = 1_000;
 
 interface Window {
-  /** Statements by second, at the second modulo the window. */
+  /** By part, at the part modulo the window. */
   readonly counts: Uint32Array;
   sum: number;
-  /** Newest second that is in it. */
-  second: number;
+  /** Newest part that is in it. */
+  part: number;
 }
 
-export class StatementRates {
+export class Rates {
+  readonly #partMs: number;
   readonly #windows = new Map<string, Window>();
   #sweepAt = SWEEP_AT;
+
+  /** @param partMs length of a sixtieth of the window, in milliseconds. */
+  constructor(partMs: number) {
+    this.#partMs = partMs;
+  }
 
   /** Principals that have sent something of late; for tests. */
   get size(): number {
@@ -25,66 +32,65 @@ export class StatementRates {
   }
 
   /**
-   * Counts `statements` of a principal, where that many are left of `most` in a minute; else none of them is counted.
+   * Counts so many of a principal, where that many are left of `most` in a window; else none of them is counted.
    * @param nowMs by Clock.monotonicMs. @returns 0; or after how many seconds to try again.
    */
   take(principal: string, statements: number, most: number, nowMs: number): number {
-    const second = Math.floor(nowMs / 1000);
-    const window = this.#window(principal, second);
+    const window = this.#window(principal, Math.floor(nowMs / this.#partMs));
     const over = window.sum + statements - most;
-    if (over > 0) return secondsUntil(window, Math.min(over, window.sum));
+    if (over > 0) return Math.ceil((partsUntil(window, Math.min(over, window.sum)) * this.#partMs) / 1000);
     this.#count(window, statements);
     return 0;
   }
 
   /** Counts what may not be refused: the end of a transaction. */
   count(principal: string, statements: number, nowMs: number): void {
-    this.#count(this.#window(principal, Math.floor(nowMs / 1000)), statements);
+    this.#count(this.#window(principal, Math.floor(nowMs / this.#partMs)), statements);
   }
 
   #count(window: Window, statements: number): void {
-    const at = window.second % WINDOW_SECONDS;
+    const at = window.part % PARTS;
     window.counts[at] = (window.counts[at] ?? 0) + statements;
     window.sum += statements;
   }
 
-  #window(principal: string, second: number): Window {
+  #window(principal: string, part: number): Window {
     const known = this.#windows.get(principal);
     if (known !== undefined) {
-      advance(known, second);
+      advance(known, part);
       return known;
     }
-    if (this.#windows.size >= this.#sweepAt) this.#sweep(second);
-    const window = { counts: new Uint32Array(WINDOW_SECONDS), sum: 0, second };
+    if (this.#windows.size >= this.#sweepAt) this.#sweep(part);
+    const window = { counts: new Uint32Array(PARTS), sum: 0, part };
     this.#windows.set(principal, window);
     return window;
   }
 
-  #sweep(second: number): void {
+  #sweep(part: number): void {
     for (const [principal, window] of this.#windows) {
-      if (second - window.second >= WINDOW_SECONDS) this.#windows.delete(principal);
+      if (part - window.part >= PARTS) this.#windows.delete(principal);
     }
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#windows.size);
   }
 }
 
-/** Forgets the seconds that have gone by. */
-function advance(window: Window, second: number): void {
-  const gone = Math.min(second - window.second, WINDOW_SECONDS);
+/** Forgets the parts that have gone by. */
+function advance(window: Window, part: number): void {
+  const gone = Math.min(part - window.part, PARTS);
   for (let i = 1; i <= gone; i++) {
-    const at = (window.second + i) % WINDOW_SECONDS;
+    const at = (window.part + i) % PARTS;
     window.sum -= window.counts[at] ?? 0;
     window.counts[at] = 0;
   }
-  if (second > window.second) window.second = second;
+  if (part > window.part) window.part = part;
 }
 
-/** Until the oldest `over` of them are a minute old. */
-function secondsUntil({ counts, second }: Window, over: number): number {
+/** Until the oldest `over` of them are a window old. */
+function partsUntil({ counts, part }: Window, over: number): number {
   let left = over;
-  for (let age = WINDOW_SECONDS - 1; age >= 0; age--) {
-    left -= counts[(second - age + WINDOW_SECONDS) % WINDOW_SECONDS] ?? 0;
-    if (left <= 0) return WINDOW_SECONDS - age;
+  for (let age = PARTS - 1; age >= 0; age--) {
+    left -= counts[(part - age + PARTS) % PARTS] ?? 0;
+    if (left <= 0) return PARTS - age;
   }
-  return WINDOW_SECONDS;
+  return PARTS;
 }

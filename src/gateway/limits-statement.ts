@@ -6,12 +6,14 @@ import type { GatewayError } from "../base/errors.ts";
 import type { Delivered, StatementRun } from "../statement/statement.ts";
 import { overRate, overRateAtOnce } from "./limits-errors.ts";
 import type { PrincipalLimits } from "./limits-principal.ts";
-import type { StatementRates } from "./limits-rate.ts";
+import type { Rates } from "./limits-rate.ts";
 
 export interface StatementLimitsOptions {
   readonly limits: PrincipalLimits;
   /** Of all sessions of the gateway. */
-  readonly rates: StatementRates;
+  readonly rates: Rates;
+  /** The same, of rows with revealed values. */
+  readonly reveals: Rates;
   readonly principal: string;
   readonly clock: Clock;
 }
@@ -50,6 +52,13 @@ export class StatementLimits {
     if (count > limit.most) return overRateAtOnce(limit, count);
     const seconds = rates.take(principal, count, limit.most, clock.monotonicMs());
     return seconds === 0 ? null : overRate(limit, seconds);
+  }
+
+  /** Counts a row with revealed values. @returns false: there may be no more of them now. */
+  mayReveal(): boolean {
+    const { reveals, principal, clock } = this.#options;
+    const limit = this.limits.revealedRowsPerHour;
+    return limit === null || reveals.take(principal, 1, limit.most, clock.monotonicMs()) === 0;
   }
 
   /** What a run may deliver. @param maxRows by policy; null: as many as there are. */

@@ -303,6 +303,7 @@ function start(gateway: Gateway, opened: Opened): void {
     statementLimits: new StatementLimits({
       limits: principalLimits(limits, principal),
       rates: gateway.statementRates,
+      reveals: gateway.revealRates,
       principal: principal.id,
       clock: gateway.clock,
     }),

@@ -294,12 +294,16 @@ export class Relay implements FrameVisitor {
       this.#surpass(run, delivered.rows >= run.maxRows ? "rows" : "bytes");
       return false;
     }
+    if (run.countsReveals && !this.#link.parts.statementLimits.mayReveal()) {
+      this.#surpass(run, "revealed");
+      return false;
+    }
     delivered.rows++;
     delivered.bytes += bytes;
     return true;
   }
 
-  #surpass(run: StatementRun, over: "rows" | "bytes"): void {
+  #surpass(run: StatementRun, over: "rows" | "bytes" | "revealed"): void {
     if (run.over !== null) return;
     run.over = over;
     run.maxRows = run.delivered.rows; // a shorter row behind one that was too long is none of the answer

@@ -227,6 +227,8 @@ export class StatementRun {
   guarded = false;
   /** Columns that it shows as they are because policy reveals them; null: none. */
   reveals: Reveals | null = null;
+  /** Its rows are of those that its principal may have so many of in an hour. */
+  countsReveals = false;
   /** Columns that it shows by masks, of which the client is to be told. */
   masks: readonly MaskedUse[] = [];
   /** Formats of its rows; null: as it was described right before. */
@@ -236,7 +238,7 @@ export class StatementRun {
   /** Why the gateway has made it fail. */
   fault: GatewayError | null = null;
   /** The limit that it has passed. */
-  over: "rows" | "bytes" | "seconds" | null = null;
+  over: "rows" | "bytes" | "seconds" | "revealed" | null = null;
   ended = false;
   /** Bytes of copy data received. */
   copyInBytes = 0;
@@ -265,7 +267,8 @@ export class StatementRun {
 
   /** A limit may stop its rows. */
   get limited(): boolean {
-    return this.maxRows !== Number.POSITIVE_INFINITY || this.maxBytes !== Number.POSITIVE_INFINITY;
+    const most = Math.min(this.maxRows, this.maxBytes);
+    return most !== Number.POSITIVE_INFINITY || this.countsReveals;
   }
 
   /** The rows and bytes of its portal that came while it ran. */

@@ -41,7 +41,8 @@ describe.each([15, 18] as const)("masks of PostgreSQL %i", (version) => {
     folder = await mkdtemp(join(tmpdir(), "postern-masked-record-"));
     await writeFile(join(folder, "agents.cedar"), POLICY);
     await writeFile(join(folder, "labels.yaml"), LABELS);
-    const config = { policy: folder, labels: join(folder, "labels.yaml") };
+    const limits = { groups: { few: { revealedRowsPerHour: 3 } } };
+    const config = { policy: folder, labels: join(folder, "labels.yaml"), limits };
     gateway = await startGateway({ postgres, database: "shop", role: APP, config });
   });
   afterAll(async () => {
@@ -163,6 +164,42 @@ describe.each([15, 18] as const)("masks of PostgreSQL %i", (version) => {
       );
     });
     expect(decided).toMatchObject({ revealed: ["pii"], masked: ["card"] });
+  });
+
+  it("are so many in an hour that show values, over all sessions of a principal, where a limit says so", async () => {
+    const as = async (sub: string): Promise<RawClient> => {
+      const client = await RawClient.connect(gateway);
+      const token = await gateway.token({ sub, groups: ["agents", "seers", "few"] });
+      await client.login({ user: APP.user, database: "shop" }, token);
+      return client;
+    };
+    const [one, two, other] = [await as("few"), await as("few"), await as("other")];
+    const answers = [
+      await one.query("SELECT ssn FROM people"),
+      await one.query("SELECT card, name FROM people"), // no value
+      await two.query("SELECT ssn FROM people"),
+      await two.query("COPY (SELECT ssn FROM people) TO STDOUT"),
+      await one.query("SELECT name FROM people"),
+      await other.query("SELECT ssn FROM people"),
+    ];
+    for (const client of [one, two, other]) client.destroy();
+
+    expect(answers.map((answer) => [rows(answer).length, errorOf(answer)])).toEqual([
+      ...[
+        [2, null],
+        [2, null],
+        [1, "54000"],
+        [0, "54000"],
+        [2, null],
+        [2, null],
+      ],
+    ]);
+    expect(answers[3]?.filter(({ type }) => type === "CopyData")).toEqual([]);
+    const [told] = answers[2]?.filter((message) => message.type === "ErrorResponse") ?? [];
+    expect(told?.type === "ErrorResponse" && reportOf(told.fields)).toMatchObject({
+      message: expect.stringContaining("3 rows with revealed values in an hour"),
+      detail: expect.stringContaining("limits.groups.few.revealedRowsPerHour"),
+    });
   });
 
   it("can be left untold by labels.yaml", async () => {
