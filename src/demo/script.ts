@@ -112,6 +112,10 @@ async function askByOtherWays(client: pg.Client, say: Say): Promise<void> {
   const copied = await copyOut(client, "COPY (SELECT ssn FROM customers LIMIT 1) TO STDOUT");
   expect(copied === `${MASKED}\n`, `COPY gave ${copied}`);
   say(`The SSN by an alias, a cast, reverse(), as JSON and by COPY: ${[...ways, copied.trim()].join(", ")}.`);
+  const [viewed] = await rows(client, "SELECT upper(email) AS email, contact_phone, orders FROM analyst WHERE id = 1");
+  const { email, contact_phone: phone } = viewed ?? {};
+  expect(email === MASKED.toUpperCase() && phone === null, `a view gave ${String(email)} and ${String(phone)}`);
+  say("The view analyst, which computes with them, computes with the masks.");
   const answers = new Set<string>();
   for (let digit = 0; digit <= 9; digit++) {
     const [row] = await rows(client, "SELECT count(*) AS n FROM customers WHERE ssn LIKE $1", [`${digit}%`]);

@@ -146,8 +146,10 @@ export class MaskedViews {
     }
     try {
       const textBy = (by: MaskedBy): string => viewText(view, { text, parsed }, forms, masked, catalog, by);
-      const byTables = await this.#proven(view, textBy("tables"), before, masked);
-      return byTables.kind === "inside" ? byTables : await this.#proven(view, textBy("columns"), before, masked);
+      const byTables = await this.#proven(view, textBy("tables"), before, masked, catalog);
+      return byTables.kind === "inside"
+        ? byTables
+        : await this.#proven(view, textBy("columns"), before, masked, catalog);
     } catch (error) {
       if (error instanceof GatewayError && error.code === "CANNOT_JUDGE")
         return notReplaced(error.detail ?? error.message);
@@ -161,14 +163,21 @@ export class MaskedViews {
   }
 
   /** The text, if by the server's tree of it nothing shows but masks, in the view's own columns. */
-  async #proven(view: CatalogRelation, text: string, before: QueryNode, masked: MaskedColumns): Promise<ViewForm> {
+  async #proven(
+    view: CatalogRelation,
+    text: string,
+    before: QueryNode,
+    masked: MaskedColumns,
+    catalog: Catalog,
+  ): Promise<ViewForm> {
     const inside = await this.#look(text, masked);
     if (inside === null) {
       return notReplaced("With masks in their columns' places the server does not take its definition.");
     }
     if (!inside.holds)
       return notReplaced("Its definition uses the whole row of a table, or shows a column past its mask.");
-    if (!givesColumnsOf(view, inside.queries[0])) return notReplaced("With masks its columns would be of other types.");
+    if (!givesColumnsOf(view, inside.queries[0], catalog))
+      return notReplaced("With masks its columns would be of other types.");
     const query = onlySubSelect(inside.queries);
     // It was not defined anew between the question for its text and this one.
     const definition = await this.#definition(view);

@@ -44,6 +44,10 @@ const SCHEMA = `
   CREATE VIEW grouped AS SELECT id, name, upper(ssn) AS loud FROM people GROUP BY id;
   CREATE VIEW sums AS SELECT p.id, p.name, p.card, "T".title, max(p.ssn) AS most, count(*) AS n
     FROM people p LEFT JOIN teams "T" ON "T".id = p.team GROUP BY p.id, "T".id HAVING min(p.ssn) <> '1';
+  CREATE DOMAIN mail AS text CHECK (VALUE LIKE '%@%');
+  CREATE TABLE mails (id int PRIMARY KEY, mail mail, ssn text);
+  INSERT INTO mails VALUES (1, 'ada@example.org', '123-45-6789');
+  CREATE VIEW written AS SELECT m.id, m.mail, upper(m.ssn) AS loud, count(*) AS n FROM mails m JOIN people p ON p.id = m.id GROUP BY m.id;
   CREATE VIEW lost AS SELECT name, (p).ssn AS s FROM (SELECT p, name FROM people p) q;
   CREATE VIEW listed AS SELECT relname, upper(ssn) AS loud FROM pg_class, people;
   CREATE MATERIALIZED VIEW stored AS SELECT id, upper(ssn) AS loud FROM people;
@@ -62,6 +66,8 @@ columns:
   shop.public.people.card: card
   shop.public.guarded.ssn: pii
   shop.public.owners.ssn: pii
+  shop.public.mails.mail: pii
+  shop.public.mails.ssn: pii
 quarantine: off
 notice: off
 `;
@@ -159,6 +165,7 @@ describe.each([15, 18] as const)("views that compute with masked columns of Post
       ["id", "name", "card", "title", "most", "n"],
       [["1", "Ada", "***1111", "one", "[masked]", "1"]],
     ],
+    ["SELECT * FROM written", ["id", "mail", "loud", "n"], [["1", "[masked]", "[MASKED]", "1"]]],
     ["SELECT s FROM lost LIMIT 1", ["s"], [["[masked]"]]],
     ["SELECT ssn FROM plain WHERE id = 1", ["ssn"], [["[masked]"]]],
     ["SELECT loud FROM stored WHERE id = 1", ["loud"], [["[masked]"]]],

@@ -8,6 +8,7 @@ import type { ParsedStatement } from "../../analysis/parsed-statement.ts";
 import { expressionType } from "../../analysis/query-tree/expression-type.ts";
 import { childOf, isTrue, nodesOf, type QueryNode } from "../../analysis/query-tree/query-node.ts";
 import type { MaskedColumns } from "../masked/masked-columns.ts";
+import { columnType } from "../masks/column-type.ts";
 import { splice } from "../splice.ts";
 import { maskNames, type NamedTable } from "./masked-names.ts";
 
@@ -130,16 +131,17 @@ export interface Definition {
   readonly parsed: ParsedStatement;
 }
 
-/** Whether what a query gives is what the view's columns are: names and types, in their order. */
-export function givesColumnsOf(view: CatalogRelation, query: QueryNode | undefined): boolean {
+/** Whether what a query gives is of the types of the view's columns, in their order. The mask of a domain's column may be of the type below. */
+export function givesColumnsOf(view: CatalogRelation, query: QueryNode | undefined, catalog: Catalog): boolean {
   const [only, ...others] =
     query === undefined ? [] : nodesOf(query, "targetList").filter((one) => !isTrue(one, "resjunk"));
   const all = only === undefined ? [] : [only, ...others];
   if (all.length !== view.columns.length) return false;
-  return view.columns.every(({ type }, index) => {
+  return view.columns.every((column, index) => {
     const target = all[index];
     const expression = target === undefined ? null : childOf(target, "expr");
-    return expression !== null && expressionType(expression) === type;
+    const type = expression === null ? 0 : expressionType(expression);
+    return type === column.type || type === columnType(column, catalog).base.oid;
   });
 }
 
