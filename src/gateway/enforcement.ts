@@ -25,7 +25,8 @@ import type { LabelSet } from "../masking/labels/label-set.ts";
 import { labelledWrites } from "../masking/labels/labelled-writes.ts";
 import { type LabelledUse, labelledUse, useOf } from "../masking/masked/labelled-use.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
-import { unmasked } from "../masking/masked/unmasked.ts";
+import { strictUseOf } from "../masking/masked/strict-uses.ts";
+import { unmasked, usedStrictly } from "../masking/masked/unmasked.ts";
 import type { ViewForm } from "../masking/views/view-text.ts";
 import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
 import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
@@ -333,7 +334,8 @@ export class Enforcement {
     try {
       const queries = this.#read(tree);
       const [violation] = checkInvariant(queries, masked);
-      if (violation === undefined) return this.#writtenBack(queries, masked, NO_PARAMETERS);
+      if (violation === undefined)
+        return this.#usedStrictly(queries, masked) ?? this.#writtenBack(queries, masked, NO_PARAMETERS);
       const views = this.#views.refusedIn(queries, masked, this.#catalog);
       const refusal = unmasked(violation, this.#catalog, views);
       // What is written to cannot have masks in its place, nor can these views: everything else that is read has.
@@ -346,6 +348,11 @@ export class Enforcement {
       this.#unexpected.add(refusal);
       return refusal;
     }
+  }
+
+  #usedStrictly(queries: readonly QueryNode[], masked: MaskedColumns): GatewayError | null {
+    const use = strictUseOf(queries, masked);
+    return use === null ? null : usedStrictly(use, this.#catalog);
   }
 
   /** Of a refusal of {@link checkMasks}. */

@@ -21,7 +21,8 @@ import { resolveLabels } from "../../masking/labels/spread.ts";
 import { definesMasked } from "../../masking/masked/defines-masked.ts";
 import { labelledUse } from "../../masking/masked/labelled-use.ts";
 import { MaskedColumns } from "../../masking/masked/masked-columns.ts";
-import { unmasked } from "../../masking/masked/unmasked.ts";
+import { strictUseOf } from "../../masking/masked/strict-uses.ts";
+import { unmasked, usedStrictly } from "../../masking/masked/unmasked.ts";
 import { type Splice, splice } from "../../masking/splice.ts";
 import type { ViewForm } from "../../masking/views/view-text.ts";
 import { maskWritten } from "../../masking/write-back/mask-written.ts";
@@ -121,6 +122,8 @@ export class ExplainedMasks {
     const [violation] = checkInvariant(queries, this.#columns);
     if (violation !== undefined)
       return unmasked(violation, this.#catalog, this.#views?.refusedIn(queries, this.#columns, this.#catalog));
+    const strict = strictUseOf(queries, this.#columns);
+    if (strict !== null) return usedStrictly(strict, this.#catalog);
     const written = writtenMask(queries, this.#columns, new Map());
     return written === null ? null : maskWritten(written, this.#catalog);
   }

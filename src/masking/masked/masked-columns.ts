@@ -36,6 +36,8 @@ interface Mask {
   readonly fill: readonly string[];
   /** A pattern has labelled this very column: it is masked whatever it is made of. */
   readonly isOwn: boolean;
+  /** Statements may not filter, sort, group or aggregate by it. */
+  readonly strict: boolean;
 }
 
 export class MaskedColumns implements LabelledColumns, MaskedTargets {
@@ -74,6 +76,22 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
 
   makesMasks(fn: number): boolean {
     return fn !== 0 && tokenFunction(this.#catalog)?.oid === fn;
+  }
+
+  isStrict(relation: number, column: number): boolean {
+    return this.#masks.get(relation)?.get(column)?.strict === true;
+  }
+
+  get anyStrict(): boolean {
+    for (const masks of this.#masks.values()) for (const { strict } of masks.values()) if (strict) return true;
+    return false;
+  }
+
+  /** Of a relation with such a column: attribute numbers of all. */
+  strictColumnsOf(relation: number): readonly number[] | null {
+    const masks = [...(this.#masks.get(relation)?.values() ?? [])];
+    if (!masks.some(({ strict }) => strict)) return null;
+    return this.#catalog.relation(relation)?.columns.map(({ number }) => number) ?? null;
   }
 
   isMasked(relation: number, column: number): boolean {
@@ -176,17 +194,17 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
     this.#unknown.add(question);
   }
 
-  #maskOf(relation: CatalogRelation, { column, labels, mask: spec, why }: LabelledColumn): Mask {
+  #maskOf(relation: CatalogRelation, { column, labels, mask: spec, strict, why }: LabelledColumn): Mask {
     const isOwn = why.some(([first]) => first?.by === "pattern");
     const found = relation.columns.find(({ number }) => number === column);
     if (found === undefined)
-      return { labels, over: () => "NULL", sql: "NULL", question: null, key: "", shape: null, fill: [], isOwn };
+      return { labels, over: () => "NULL", sql: "NULL", question: null, key: "", shape: null, fill: [], isOwn, strict };
     const over = (reference: string): string => safeMaskExpression(reference, found, spec, this.#catalog);
     const sql = over(`${INSIDE}.${quoted(found.name)}`);
     const anonymous = over("x");
     const shape = this.#shapeOf(found, spec);
     const fill = spec.mask === "partial" ? [spec.fill] : [];
-    if (sql === anonymous) return { labels, over, sql, question: null, key: "", shape, fill, isOwn };
+    if (sql === anonymous) return { labels, over, sql, question: null, key: "", shape, fill, isOwn, strict };
     const from = `${quoted(relation.schema)}.${quoted(relation.name)}`;
     const { type, typmod, collation } = found;
     return {
@@ -196,6 +214,7 @@ export class MaskedColumns implements LabelledColumns, MaskedTargets {
       shape,
       fill,
       isOwn,
+      strict,
       question: `SELECT ${sql} AS masked FROM ${from} AS ${INSIDE}`,
       // Made anew, the function of tokens is another one in the tree.
       key: `${type} ${typmod} ${collation ?? ""} ${anonymous} ${tokenFunction(this.#catalog)?.oid ?? 0}`,

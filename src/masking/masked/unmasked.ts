@@ -3,6 +3,7 @@
 import type { Catalog, CatalogRelation } from "../../analysis/catalog.ts";
 import { GatewayError } from "../../base/errors.ts";
 import type { Violation } from "../invariant/check-invariant.ts";
+import type { StrictUse } from "./strict-uses.ts";
 
 /** A view that computes with masked columns, and why masks cannot be put into it. */
 export interface UnmaskedView {
@@ -36,6 +37,20 @@ export function unmasked(
     {
       detail: `It would be used by its own value in: ${where}.`,
       hint: "Read it in a query's FROM, or by its name in RETURNING, where it is masked, or leave it out; SET, WHERE of a write, whole rows in RETURNING, and views that are written, cannot show a mask.",
+    },
+  );
+}
+
+/** Of a label whose mask is strict. */
+export function usedStrictly({ relation, column, where }: StrictUse, catalog: Catalog): GatewayError {
+  const of = catalog.relation(relation);
+  const name = of?.columns.find(({ number }) => number === column)?.name ?? "";
+  return new GatewayError(
+    "COLUMN_MASKED",
+    `column "${name}" of "${of?.schema ?? ""}.${of?.name ?? ""}" is masked, and its label lets nobody filter, sort, group or aggregate by the mask`,
+    {
+      detail: `It is used in: ${where}. The answer would be about masks.`,
+      hint: "Leave it out there; in the select list it is shown by its mask.",
     },
   );
 }

@@ -43,7 +43,7 @@ class Walk {
   }
 
   query(query: QueryNode, parent: Level | null): void {
-    const standsIn = parent !== null && this.#standsFor(query) !== null;
+    const standsIn = parent !== null && relationBehind(query, this.#columnsOf) !== null;
     this.#inside(query, { parent, entries: nodesOf(query, "rtable"), standsIn });
   }
 
@@ -65,7 +65,7 @@ class Walk {
     if (kind === ENTRY.relation && !level.standsIn) this.#use(maybeNumber(entry, "relid") ?? 0, column, null);
     if (kind !== ENTRY.subquery) return;
     const body = childOf(entry, "subquery");
-    const relation = body === null ? null : this.#standsFor(body);
+    const relation = body === null ? null : relationBehind(body, this.#columnsOf);
     if (relation !== null) this.#use(relation, column, this.#columnsOf(relation));
   }
 
@@ -78,14 +78,14 @@ class Walk {
     if (column === 0) for (const one of all) used.add(one);
     else used.add(places === null ? column : (places[column - 1] ?? column));
   }
+}
 
-  /** OID of the relation whose columns, all of them, a query of nothing else gives; null: it is another. */
-  #standsFor(query: QueryNode): number | null {
-    const [entry, ...others] = nodesOf(query, "rtable");
-    if (entry === undefined || others.length > 0) return null;
-    const isBody = numberOf(entry, "rtekind") === ENTRY.subquery;
-    const relation = isBody ? viewOf(entry) : (maybeNumber(entry, "relid") ?? 0);
-    const columns = this.#columnsOf(relation);
-    return columns !== null && columns.length === nodesOf(query, "targetList").length ? relation : null;
-  }
+/** OID of the relation whose columns, all of them, a query of nothing else gives; null: it is another. */
+export function relationBehind(query: QueryNode, columnsOf: ColumnsOf): number | null {
+  const [entry, ...others] = nodesOf(query, "rtable");
+  if (entry === undefined || others.length > 0) return null;
+  const isBody = numberOf(entry, "rtekind") === ENTRY.subquery;
+  const relation = isBody ? viewOf(entry) : (maybeNumber(entry, "relid") ?? 0);
+  const columns = columnsOf(relation);
+  return columns !== null && columns.length === nodesOf(query, "targetList").length ? relation : null;
 }
