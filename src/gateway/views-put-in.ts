@@ -5,7 +5,7 @@
 
 import type { CatalogRelation } from "../analysis/catalog.ts";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
-import type { QueryNode } from "../analysis/query-tree/query-node.ts";
+import { isTrue, type QueryNode } from "../analysis/query-tree/query-node.ts";
 import type { RelationReference } from "../analysis/references.ts";
 import { GatewayError } from "../base/errors.ts";
 import { viewOf } from "../masking/invariant/sources.ts";
@@ -94,7 +94,8 @@ export class ViewsPutIn {
     const forms = [...this.#forms];
     const isAsDefined = forms.every(([oid, { form }]) => {
       const views = named.filter(({ entry }) => viewOf(entry) === oid);
-      return views.every(({ body }) => isSameQuery(body, form.definition));
+      // What was no security barrier when it was looked at may be one since.
+      return views.every(({ entry, body }) => !isTrue(entry, "security_barrier") && isSameQuery(body, form.definition));
     });
     if (!isAsDefined) return "redefined";
     const isAsTaken = forms.every(([oid, { form, times }]) => {

@@ -51,6 +51,7 @@ const SCHEMA = `
   CREATE VIEW lost AS SELECT name, (p).ssn AS s FROM (SELECT p, name FROM people p) q;
   CREATE VIEW listed AS SELECT relname, upper(ssn) AS loud FROM pg_class, people;
   CREATE MATERIALIZED VIEW stored AS SELECT id, upper(ssn) AS loud FROM people;
+  CREATE VIEW later AS SELECT id, upper(ssn) AS loud FROM people;
   CREATE VIEW changing AS SELECT id, upper(ssn) AS loud FROM people;
   CREATE SCHEMA other;
   CREATE VIEW other.likes AS SELECT id, ssn AS name FROM people WHERE id = 2;
@@ -281,6 +282,16 @@ describe.each([15, 18] as const)("views that compute with masked columns of Post
     client.destroy();
 
     expect([rows(first), errorOf(second), rows(third)]).toEqual([[["[MASKED]"]], "0A000", [["[masked]"]]]);
+  });
+
+  it("are looked at anew when they have become a security barrier", async () => {
+    expect(await ask("SELECT loud FROM later WHERE id = 1")).toMatchObject({ rows: [["[MASKED]"]] });
+    await postgres.psql("ALTER VIEW later SET (security_barrier)", "shop");
+    const first = await refusalOf("SELECT loud FROM later WHERE id = 1");
+    const second = await refusalOf("SELECT loud FROM later WHERE id = 1");
+
+    expect(first).toMatch(/^(0A000 cached plan|42501 view "public.later" .*security barrier)/);
+    expect(second).toMatch(/^42501 view "public.later" .*security barrier/);
   });
 
   it("ask policy for the view as well as for what it reads, and are recorded by both", async () => {
