@@ -3,9 +3,8 @@
  * known. Sends nothing and waits for nothing itself: `null` means that an answer is on its way, ask again.
  */
 
-import type { Catalog, CatalogRelation } from "../analysis/catalog.ts";
+import type { Catalog } from "../analysis/catalog.ts";
 import { type ParsedStatement, TARGET_KINDS } from "../analysis/parsed-statement.ts";
-import type { RelationReference } from "../analysis/references.ts";
 import { copiedOut, type PolicyRequest } from "../analysis/requests.ts";
 import { type AskedNames, namesIn, type SessionNames } from "../analysis/session-names.ts";
 import { CatalogTooOld } from "../analysis/tree-requests.ts";
@@ -14,7 +13,7 @@ import type { LabelMap } from "../masking/labels/label-map.ts";
 import { definesMasked } from "../masking/masked/defines-masked.ts";
 import { bothUses, type LabelledUse } from "../masking/masked/labelled-use.ts";
 import type { MaskedColumns } from "../masking/masked/masked-columns.ts";
-import { type ReturnedColumn, type Splice, splice } from "../masking/splice.ts";
+import { type Splice, splice } from "../masking/splice.ts";
 import { checkOf } from "../masking/visibility/catalog-functions.ts";
 import { askedIn, type CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { isSurvey, withoutHidden } from "../masking/visibility/report-names.ts";
@@ -34,7 +33,9 @@ import {
   refusing,
   type Subject,
 } from "./enforcement.ts";
+import { copyMasked, notShown, planChanged, planNames, settingInside, tellsHere } from "./enforcer-errors.ts";
 import type { Masked } from "./masks.ts";
+import { hiddenAmong, meansOther, meantBy, replacedBy, returnedBy } from "./meant-relations.ts";
 import { OwnView } from "./own-view.ts";
 import { beyondMeaning, definedMeanwhile, isWithin, mayBePutIn, ViewsPutIn } from "./views-put-in.ts";
 
@@ -625,111 +626,13 @@ function both(statement: Ruling, inside: Ruling): Ruling {
   return { ...statement, error: statement.error ?? inside.error, requests, shadow, guarded, labelled };
 }
 
-function settingInside(): GatewayError {
-  return new GatewayError("STATEMENT_DENIED", "a function may not call set_config() through Postern", {
-    detail: "Why: the setting's name is known only while it runs.",
-    hint: "Use SET before the call.",
-  });
-}
-
 /** Its errors may quote values of masked columns: it touches such a relation, or runs code that may. */
 function guards(masked: MaskedColumns, { facts, callsFunctions, firesTriggers }: Analysed): boolean {
   if (masked.none) return false;
   return callsFunctions || firesTriggers || facts?.relations.some(({ oid }) => masked.isLabelled(oid)) === true;
 }
 
-/**
- * What stands for a relation with masked columns; null: it stays, since it has none, or stands where no sub-select can: then its tree
- * shows what would be used of it. @throws {GatewayError} CANNOT_JUDGE where a bare name has several meanings.
- */
-export function replacedBy(
-  masked: MaskedColumns,
-  { name, place, only, startByte, endByte }: RelationReference,
-  text: Uint8Array,
-  catalog: Catalog,
-): string | null {
-  if (masked.none || (place !== "from" && place !== "table")) return null;
-  const meant = meantBy(name, masked, catalog);
-  const [first, ...others] = meant;
-  if (first === undefined) return null;
-  const named = name.map((part) => `"${part.replaceAll('"', '""')}"`).join("."); // behind the word TABLE
-  const written = place === "from" ? new TextDecoder().decode(text.subarray(startByte, endByte)) : named;
-  const instead = masked.replacementFor(first, place === "table" && only ? `ONLY ${named}` : written);
-  // Which one a bare name means is the server's to say: what stands for each must be the same text.
-  const isSame = others.every((one) => masked.replacementFor(one, "") === masked.replacementFor(first, ""));
-  if (!isSame) throw severalMeanings(name.at(-1) ?? "");
-  return instead;
-}
-
-/** As RETURNING shows the relation of that name; null: as it is. */
-export function returnedBy(
-  masked: MaskedColumns,
-  name: readonly string[],
-  catalog: Catalog,
-): readonly ReturnedColumn[] | null {
-  const [first, ...others] = masked.none ? [] : meantBy(name, masked, catalog);
-  if (first === undefined) return null;
-  const isSame = others.every((one) => masked.replacementFor(one, "") === masked.replacementFor(first, ""));
-  if (!isSame) throw severalMeanings(name.at(-1) ?? "");
-  return masked.returnedOf(first);
-}
-
-/** Relations that a name may mean; none where none of them has a masked column. */
-function meantBy(name: readonly string[], masked: MaskedColumns, catalog: Catalog): readonly CatalogRelation[] {
-  const [relation = "", schema] = [name.at(-1), name.at(-2)];
-  const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
-  const meant = schemas.flatMap((each) => catalog.relationByName(each, relation) ?? []);
-  return meant.some(({ oid }) => masked.isLabelled(oid)) ? meant : [];
-}
-
-export function copyMasked(
-  { schema, name }: { readonly schema: string; readonly name: string },
-  columns: readonly string[],
-): GatewayError {
-  return new GatewayError(
-    "COLUMN_MASKED",
-    `"${schema}.${name}" has masked columns, and COPY of a table shows no masks`,
-    {
-      detail: `Masked: ${columns.join(", ")}.`,
-      hint: `Copy a query: COPY (SELECT … FROM ${schema}.${name}) TO STDOUT.`,
-    },
-  );
-}
-
-function severalMeanings(name: string): GatewayError {
-  return new GatewayError(
-    "CANNOT_JUDGE",
-    `"${name}" without a schema could be one of several, and one has masked columns`,
-    {
-      hint: "Write the schema: schema.table.",
-    },
-  );
-}
-
 const NO_SIGHT = { visible: null } as const;
-
-/** The first that a name may mean. A bare one means what is in the search path, which only the server knows. */
-function hiddenAmong(references: readonly RelationReference[], visible: VisibleObjects): CatalogRelation | undefined {
-  const { catalog } = visible;
-  for (const { name, shadowed } of references) {
-    if (shadowed) continue;
-    const [relation = "", schema] = [name.at(-1), name.at(-2)];
-    const schemas = schema === undefined ? catalog.data.schemas.map((each) => each.name) : [schema];
-    for (const each of schemas) {
-      const found = catalog.relationByName(each, relation);
-      if (found !== undefined && !visible.hasRelation(found.oid)) return found;
-    }
-  }
-  return undefined;
-}
-
-/** A name without a schema that something beside the server's own relation has too: the server says which it means. */
-function meansOther(name: readonly string[], { catalog }: VisibleObjects): boolean {
-  const [relation = "", schema] = name;
-  if (schema !== undefined) return false;
-  const others = catalog.data.schemas.filter((each) => !catalog.isBuiltIn(each.name));
-  return others.some((each) => catalog.relationByName(each.name, relation) !== undefined);
-}
 
 /** Expressions of a utility statement have no tree that could prove what they are asked about. */
 function hiddenExpression({ targets }: ParsedStatement, visible: VisibleObjects): GatewayError | null {
@@ -742,38 +645,4 @@ function hiddenExpression({ targets }: ParsedStatement, visible: VisibleObjects)
     if (tells || (object === "type" && (/^_?reg/.test(last) || !visible.isNamed("type", name)))) return tellsHere(last);
   }
   return null;
-}
-
-function tellsHere(name: string): GatewayError {
-  return new GatewayError(
-    "STATEMENT_DENIED",
-    `${name} cannot be used here by those who may not see the whole database`,
-    {
-      detail: "What it would be asked about cannot be told from a statement of this kind.",
-      hint: "SELECT it first, and give the statement the value.",
-    },
-  );
-}
-
-function planNames(): GatewayError {
-  return new GatewayError("STATEMENT_DENIED", "the plan would name what policy hides", {
-    detail:
-      "A plan names the partitions of a table, the tables and functions behind a view, and with ANALYZE the triggers of a table that is written to.",
-    hint: "EXPLAIN a query of tables that you may see, by its text; a write to a table that has triggers or foreign keys without ANALYZE.",
-  });
-}
-
-/** As the server says it of a plan that holds no more: drivers know it, and prepare the statement again. */
-function planChanged(): GatewayError {
-  return new GatewayError("PLAN_CHANGED", "cached plan must not change result type", {
-    detail:
-      "What you may see of the database has changed since the statement was prepared: by a definition or a policy.",
-    hint: "Prepare it again.",
-  });
-}
-
-function notShown(): GatewayError {
-  return new GatewayError("CANNOT_JUDGE", "the server has not shown what the statement does", {
-    hint: "Send the statement again; if that does not help, the gateway's operator should look at the upstream role's settings.",
-  });
 }

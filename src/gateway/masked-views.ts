@@ -34,6 +34,8 @@ export interface ViewQuestions extends SightQuestions {
   readonly parse: (text: Uint8Array) => Promise<ParseOutcome>;
 }
 
+/** Characters of what is put in. Views over views, each named twice, double it with each. */
+const MAX_TEXT = 256 * 1024;
 /** Forms of views kept at most. */
 const MAX_KEPT = 1_000;
 
@@ -146,6 +148,7 @@ export class MaskedViews {
     }
     try {
       const textBy = (by: MaskedBy): string => viewText(view, { text, parsed }, forms, masked, catalog, by);
+      if (textBy("tables").length > MAX_TEXT) return notReplaced("With the views in it, its definition is too long.");
       const byTables = await this.#proven(view, textBy("tables"), before, masked, catalog);
       return byTables.kind === "inside"
         ? byTables

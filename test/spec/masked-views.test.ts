@@ -51,6 +51,8 @@ const SCHEMA = `
   CREATE VIEW lost AS SELECT name, (p).ssn AS s FROM (SELECT p, name FROM people p) q;
   CREATE VIEW listed AS SELECT relname, upper(ssn) AS loud FROM pg_class, people;
   CREATE MATERIALIZED VIEW stored AS SELECT id, upper(ssn) AS loud FROM people;
+  CREATE VIEW d0 AS SELECT id, upper(ssn) AS loud, '${"x".repeat(3_000)}' AS long FROM people;
+  ${Array.from({ length: 7 }, (_, i) => `CREATE VIEW d${i + 1} AS SELECT id, loud, long FROM d${i} UNION ALL SELECT id, loud, long FROM d${i};`).join(" ")}
   CREATE VIEW later AS SELECT id, upper(ssn) AS loud FROM people;
   CREATE VIEW changing AS SELECT id, upper(ssn) AS loud FROM people;
   CREATE SCHEMA other;
@@ -203,6 +205,7 @@ describe.each([15, 18] as const)("views that compute with masked columns of Post
     ["SELECT * FROM owned", /^42501 view "public.owned" .*the gateway's role may not/],
     ["SELECT * FROM below", /^42501 view "public.below" .*It reads "public.barrier". It is a security barrier/],
     ["SELECT * FROM listed", /^42501 view "public.listed" .*server's own catalogs/],
+    ["SELECT loud FROM d7", /^42501 view "public.d7" .*too long/],
     ["SELECT * FROM likes", /^0A000 "likes" without a schema/],
     ["SELECT * FROM ONLY computes", /^0A000 .*ONLY/],
     ["PREPARE p AS SELECT * FROM computes; EXECUTE p", /^42501 view "public.computes" .*PREPARE/],
