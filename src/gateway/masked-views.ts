@@ -35,7 +35,7 @@ export interface ViewQuestions extends SightQuestions {
 }
 
 /** Characters of what is put in. Views over views, each named twice, double it with each. */
-const MAX_TEXT = 256 * 1024;
+const MAX_TEXT = 64 * 1024;
 /** Forms of views kept at most. */
 const MAX_KEPT = 1_000;
 
@@ -98,9 +98,8 @@ export class MaskedViews {
       return view === undefined || form === undefined || form.kind === "around" ? [] : [{ view, form }];
     });
     // The one that the statement names, not those that it reads.
-    const isThrough = (oid: number): boolean =>
-      forms.some(({ form }) => form.kind === "neither" && form.through === oid);
-    const named = forms.filter(({ view }) => !isThrough(view.oid));
+    const below = new Set(forms.flatMap(({ view }) => relationsBelow(view, catalog)?.slice(1) ?? []));
+    const named = forms.filter(({ view }) => !below.has(view));
     return named.map(({ view, form }) => ({ view, ...(form.kind === "neither" ? form : STAYS) }));
   }
 
@@ -142,8 +141,7 @@ export class MaskedViews {
     const forms = new Map<number, ViewForm>();
     for (const one of named.filter(({ kind, schema }) => kind === "v" && !catalog.isBuiltIn(schema))) {
       const form = known.forms.get(one.oid) ?? (await this.#below(one, known, masked, catalog));
-      if (form.kind === "neither")
-        return neither(`It reads "${one.schema}.${one.name}". ${form.why}`, form.hint, one.oid);
+      if (form.kind === "neither") return neither(`It reads "${one.schema}.${one.name}". ${form.why}`, form.hint);
       forms.set(one.oid, form);
     }
     try {

@@ -18,8 +18,8 @@ export type ViewForm =
   | { readonly kind: "around" }
   /** `text` in brackets, without an alias; `query` is what the server makes of it, and `definition` of the view's name. */
   | { readonly kind: "inside"; readonly text: string; readonly query: QueryNode; readonly definition: QueryNode }
-  /** It computes with labelled columns, and stays: the tree will show it. `why` is a sentence. `through`: for that view in it. */
-  | { readonly kind: "neither"; readonly why: string; readonly hint: string; readonly through: number | null };
+  /** It computes with labelled columns, and stays: the tree will show it. `why` is a sentence. */
+  | { readonly kind: "neither"; readonly why: string; readonly hint: string };
 
 /**
  * One row for a view: its definition with every name qualified; whether it is a security barrier; whether the role may read it;
@@ -68,8 +68,8 @@ export function readDefinition(
   return definition.trim().replace(/;$/, "");
 }
 
-export function neither(why: string, hint: string, through: number | null = null): ViewForm {
-  return { kind: "neither", why, hint, through };
+export function neither(why: string, hint: string): ViewForm {
+  return { kind: "neither", why, hint };
 }
 
 /**
