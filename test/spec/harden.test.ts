@@ -19,6 +19,10 @@ const SCHEMA = `
   CREATE TABLE accounts (id int PRIMARY KEY, code text, number varchar(12));
   INSERT INTO accounts VALUES (10, 'a', 'x'), (11, 'a', 'y'), (12, 'c', 'z');
   CREATE VIEW shown AS SELECT id, ssn AS number FROM people;
+  CREATE SCHEMA "dot.ted"; CREATE SCHEMA dot;
+  CREATE TABLE "dot.ted".t (id int, ssn text); CREATE TABLE dot."ted.t" (id int, ssn text, "it's \\ a ""name""" text);
+  CREATE TABLE public.${"long_".repeat(12)}a (id int, ssn text); CREATE TABLE public.${"long_".repeat(12)}b (ssn text);
+  GRANT USAGE ON SCHEMA dot, "dot.ted" TO app; GRANT SELECT ON ALL TABLES IN SCHEMA dot, "dot.ted" TO app;
   CREATE TABLE some_columns (id int, ssn text, note text);
   GRANT SELECT, INSERT, UPDATE, DELETE ON people, accounts, shown TO app;
   GRANT SELECT (id, ssn) ON some_columns TO app;
@@ -27,7 +31,7 @@ const SCHEMA = `
 const LABELS = `
 masks: { pii: redact, odd: "null", card: { mask: partial, show: 4 }, code: token, other-code: token }
 columns:
-  "shop.public.*.ssn": pii
+  "shop.*.*.ssn": pii
   'shop.public.people."Odd ""name"': odd
   shop.public.people.card: card
   shop.public.people.code: code
@@ -221,6 +225,30 @@ labels: ./labels.yaml
 
     expect(await postgres.psql(PRIVILEGES, "shop")).toBe(privileges);
     expect(await ask("SELECT code FROM people WHERE id = 1")).toEqual(token);
+  });
+
+  it("is right again after labels and tables have changed, for readers of the views too", async () => {
+    const file = join(cli.folder, "labels.yaml");
+    await postgres.psql(
+      `CREATE ROLE reader; GRANT SELECT ON postern."public.people" TO reader; ALTER TABLE people ADD hobby text`,
+      "shop",
+    );
+    writeFileSync(
+      file,
+      LABELS.replace("shop.public.people.card: card", "shop.public.people.hobby: pii").replace(/.*Odd ""name.*/, ""),
+    );
+    await postgres.psql((await run("harden", "shop")).out, "shop");
+
+    expect(await direct(`SELECT card, "Odd ""name" FROM people WHERE id = 1`)).toBe("4111111111111111|7");
+    await expect(direct("SELECT hobby FROM people")).rejects.toThrow(/permission denied/);
+    await expect(direct("SELECT ssn FROM people")).rejects.toThrow(/permission denied/);
+    expect(
+      await postgres.psql(`SELECT has_table_privilege('reader', 'postern."public.people"', 'SELECT')`, "shop"),
+    ).toBe("t");
+
+    await postgres.psql(`DROP OWNED BY reader; DROP ROLE reader; ALTER TABLE people DROP COLUMN hobby CASCADE`, "shop");
+    writeFileSync(file, LABELS);
+    await postgres.psql((await run("harden", "shop")).out, "shop");
   });
 
   it("has masked views for other readers", async () => {

@@ -3,6 +3,8 @@
  * needs to read, gives others masked views, and installs the token function. Runs nothing.
  */
 
+import { Buffer } from "node:buffer";
+import { hash } from "node:crypto";
 import type { Catalog, CatalogRelation } from "../../analysis/catalog.ts";
 import type { LabelMap } from "../labels/label-map.ts";
 import { safeMaskExpression } from "../masks/mask-expression.ts";
@@ -61,6 +63,9 @@ GRANT EXECUTE ON FUNCTION postern.token(pg_catalog.text, pg_catalog.text) TO ${q
       `ALTER TABLE postern.hardened OWNER TO ${OWNER};`,
       "REVOKE ALL ON TABLE postern.hardened FROM PUBLIC;",
     ]),
+    section("Tables that are locked already get back what they had: labels and columns may be others now", [
+      restore(role),
+    ]),
     ...relations.map((one) => lock(one, role)),
     section("Masked views, for readers that do not come through the gateway: grant SELECT on them", [
       ...relations.map(({ relation }) => maskedView(relation, labels, catalog)),
@@ -78,23 +83,7 @@ export function undoMigration({ database, role, catalog, labels, revealed }: Har
 BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
 
-DO $undo$
-DECLARE one record;
-BEGIN
-  IF to_regclass('postern.hardened') IS NULL THEN RETURN; END IF;
-  FOR one IN SELECT relation, columns FROM postern.hardened WHERE role = ${literal(role)} LOOP
-    IF to_regclass(one.relation) IS NULL THEN CONTINUE; END IF;
-    IF one.columns IS NULL THEN
-      -- REVOKE of the table's privilege takes those of its columns with it.
-      EXECUTE format('REVOKE SELECT ON %s FROM %I', one.relation, ${literal(role)});
-      EXECUTE format('GRANT SELECT ON %s TO %I', one.relation, ${literal(role)});
-    ELSE
-      EXECUTE format('GRANT SELECT (%s) ON %s TO %I',
-        (SELECT string_agg(quote_ident(c), ', ') FROM unnest(one.columns) AS c), one.relation, ${literal(role)});
-    END IF;
-  END LOOP;
-  DELETE FROM postern.hardened WHERE role = ${literal(role)};
-END $undo$;
+${restore(role)}
 DO $rest$ BEGIN
   IF to_regclass('postern.hardened') IS NOT NULL THEN
     IF EXISTS (SELECT FROM postern.hardened) THEN
@@ -121,6 +110,29 @@ COMMIT;
 `;
 }
 
+/** What the role had, by postern.hardened. */
+function restore(role: string): string {
+  const who = literal(role);
+  return `DO $restore$
+DECLARE one record;
+BEGIN
+  IF to_regclass('postern.hardened') IS NULL THEN RETURN; END IF;
+  FOR one IN SELECT relation, columns FROM postern.hardened WHERE role = ${who} LOOP
+    IF to_regclass(one.relation) IS NULL THEN CONTINUE; END IF;
+    IF one.columns IS NULL THEN
+      -- REVOKE of the table's privilege takes those of its columns with it.
+      EXECUTE format('REVOKE SELECT ON %s FROM %I', one.relation, ${who});
+      EXECUTE format('GRANT SELECT ON %s TO %I', one.relation, ${who});
+    ELSE
+      EXECUTE (SELECT format('GRANT SELECT (%s) ON %s TO %I', string_agg(quote_ident(c), ', '), one.relation, ${who})
+        FROM unnest(one.columns) AS c, pg_attribute AS a
+        WHERE a.attrelid = to_regclass(one.relation) AND a.attname = c AND NOT a.attisdropped HAVING count(*) > 0);
+    END IF;
+  END LOOP;
+  DELETE FROM postern.hardened WHERE role = ${who};
+END $restore$;`;
+}
+
 /**
  * A table's privilege counts for all of its columns: it has to go, and the columns' own to come. A role that has been given columns alone
  * loses those that are locked, and gets none.
@@ -138,20 +150,18 @@ function lock({ relation, locked, kept }: LockedRelation, role: string): string 
     ...kept.map(({ column, why }) => `-- ${oneLine(column)} stays readable: ${oneLine(why)}.`),
     `DO $lock$
 DECLARE
-  of_all boolean := EXISTS (SELECT FROM postern.hardened WHERE role = ${who} AND relation = ${of} AND columns IS NULL)
-    OR EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
+  of_all boolean := EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
       WHERE c.oid = ${of}::regclass AND a.grantee = ${literal(quoted(role))}::regrole AND a.privilege_type = 'SELECT');
   own text[] := ARRAY(SELECT attname FROM pg_attribute AS c, aclexplode(c.attacl) AS a
     WHERE c.attrelid = ${of}::regclass AND c.attname = ANY (ARRAY[${locked.map(literal).join(", ")}])
       AND a.grantee = ${literal(quoted(role))}::regrole AND a.privilege_type = 'SELECT');
 BEGIN
   IF of_all THEN
-    INSERT INTO postern.hardened (role, relation) VALUES (${who}, ${of}) ON CONFLICT DO NOTHING;
+    INSERT INTO postern.hardened (role, relation) VALUES (${who}, ${of});
     REVOKE SELECT ON ${name} FROM ${quoted(role)};
     ${grant}
   ELSIF own <> '{}' THEN
-    INSERT INTO postern.hardened (role, relation, columns) VALUES (${who}, ${of}, own)
-      ON CONFLICT (role, relation) DO UPDATE SET columns = hardened.columns || excluded.columns;
+    INSERT INTO postern.hardened (role, relation, columns) VALUES (${who}, ${of}, own);
     REVOKE SELECT (${columns}) ON ${name} FROM ${quoted(role)};
   END IF;
   IF has_any_column_privilege(${who}, ${of}, 'SELECT') AND (${locked.map((column) => `has_column_privilege(${who}, ${of}, ${literal(column)}, 'SELECT')`).join(" OR ")}) THEN
@@ -170,18 +180,36 @@ function maskedView(relation: CatalogRelation, labels: LabelMap, catalog: Catalo
       : `${safeMaskExpression(reference, column, labelled.mask, catalog, true)} AS ${quoted(column.name)}`;
   });
   const name = viewName(relation);
-  // Made anew, since CREATE OR REPLACE takes no other columns; its privileges are kept by hand then.
+  // Made anew, since CREATE OR REPLACE takes no other columns; who could read it still can.
   return `GRANT SELECT ON ${nameOf(relation)} TO ${OWNER};
 GRANT USAGE ON SCHEMA ${quoted(relation.schema)} TO ${OWNER};
-CREATE OR REPLACE VIEW ${name} WITH (security_barrier) AS
+DO $view$
+DECLARE
+  readers text[] := ARRAY(SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+    FROM pg_class AS c, aclexplode(c.relacl) AS a
+    WHERE c.oid = to_regclass(${literal(name)}) AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner);
+  reader text;
+BEGIN
+  DROP VIEW IF EXISTS ${name};
+  CREATE VIEW ${name} WITH (security_barrier) AS
 SELECT ${columns.join(",\n  ")}
 FROM ${nameOf(relation)} AS masked;
-ALTER VIEW ${name} OWNER TO ${OWNER};`;
+  ALTER VIEW ${name} OWNER TO ${OWNER};
+  FOREACH reader IN ARRAY readers LOOP EXECUTE format('GRANT SELECT ON %s TO %s', ${literal(name)}, reader); END LOOP;
+END $view$;`;
 }
 
-/** `postern."schema.table"`: a dot in a name makes no other name of it, since both names come back quoted in the comment above. */
+/** Bytes of a name that the server keeps (NAMEDATALEN - 1). */
+const LONGEST_NAME = 63;
+
+/** `postern."schema.table"`; with a hash where that is too long, or could be another's. */
 function viewName({ schema, name }: CatalogRelation): string {
-  return `postern.${quoted(`${schema}.${name}`)}`;
+  const plain = `${schema}.${name}`;
+  if (Buffer.byteLength(plain) <= LONGEST_NAME && !schema.includes(".") && !name.includes("."))
+    return `postern.${quoted(plain)}`;
+  const mark = hash("sha256", JSON.stringify([schema, name]), "hex").slice(0, 8);
+  const kept = [...plain].slice(0, 12).join("");
+  return `postern.${quoted(`${kept}_${mark}`)}`;
 }
 
 function section(title: string, statements: readonly string[]): string {
