@@ -99,7 +99,8 @@ export class ViewsPutIn {
     });
     if (!isAsDefined) return "redefined";
     const isAsTaken = forms.every(([oid, { form, times }]) => {
-      const isNamed = named.some(({ entry }) => viewOf(entry) === oid);
+      // A name that means a temporary table would else pass for a view that another one reads.
+      const isNamed = named.filter(({ entry, inView }) => !inView && viewOf(entry) === oid).length === times;
       return isNamed && inside.filter(({ body }) => isSameQuery(body, form.query)).length >= times;
     });
     return isAsTaken ? "asTaken" : "renamed";

@@ -48,7 +48,7 @@ const POLICY = `
 /** What every role may do with every table and column of public. */
 const PRIVILEGES = `SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
   SELECT c.relname || ' ' || a.grantee::regrole || ' ' || a.privilege_type AS line FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'public'::regnamespace
-  UNION ALL SELECT c.attrelid::regclass || '.' || c.attname || ' ' || a.grantee::regrole || ' ' || a.privilege_type FROM pg_attribute c, aclexplode(c.attacl) a
+  UNION ALL SELECT c.attrelid::regclass || '.' || c.attname || ' ' || a.grantee::regrole || ' ' || a.privilege_type FROM pg_attribute c, aclexplode(c.attacl) a WHERE NOT c.attisdropped
   UNION ALL SELECT nspname FROM pg_namespace UNION ALL SELECT rolname FROM pg_roles) AS all_of_it (line)`;
 
 describe.each([15, 18] as const)("the second lock on PostgreSQL %i", (version) => {
@@ -273,6 +273,34 @@ labels: ./labels.yaml
     expect(out).toContain("-- ssn stays readable: policy reveals pii.");
     expect(status).toBe(0);
     expect((await run("harden", "shop", "--keep", "none")).status).toBe(2);
+  });
+
+  it("does not run where somebody else has made the schema, or what is in it", async () => {
+    await postgres.psql("CREATE DATABASE taken", undefined);
+    await postgres.psql(
+      "CREATE TABLE people (id int, ssn text); CREATE SCHEMA postern; GRANT ALL ON SCHEMA postern TO app",
+      "taken",
+    );
+    await expect(postgres.psql(printed, "taken")).rejects.toThrow(/there is a schema "postern" already/);
+    await postgres.psql(
+      "ALTER SCHEMA postern OWNER TO postern_owner; CREATE TABLE postern.token_keys (domain text PRIMARY KEY)",
+      "taken",
+    );
+    await expect(postgres.psql(printed, "taken")).rejects.toThrow(
+      /there is a schema "postern" already, or something in it/,
+    );
+    await postgres.psql("DROP DATABASE taken");
+  });
+
+  it("holds whatever columns are called", async () => {
+    const name = "x$lock$;ROLLBACK;ALTER ROLE app SUPERUSER;--";
+    await postgres.psql(`ALTER TABLE accounts ADD COLUMN "${name}" text, ADD ssn text`, "shop");
+    await postgres.psql((await run("harden", "shop")).out, "shop");
+
+    expect(await direct(`SELECT "${name}" FROM accounts WHERE id = 10`)).toBe("");
+    await expect(direct("SELECT ssn FROM accounts")).rejects.toThrow(/permission denied/);
+    await postgres.psql(`ALTER TABLE accounts DROP COLUMN "${name}" CASCADE, DROP ssn CASCADE`, "shop");
+    await postgres.psql((await run("harden", "shop")).out, "shop");
   });
 
   it("is undone to the last privilege", async () => {

@@ -322,6 +322,19 @@ describe.each([15, 18] as const)("views that compute with masked columns of Post
     expect(answers.map((answer) => errorOf(answer) ?? rows(answer))).toEqual([[], "0A000", [["other"]]]);
   });
 
+  it("are not taken for a table of the session's own that has the name of a view which another reads", async () => {
+    const client = await connect("definers");
+    const made = await client.query("CREATE TEMP TABLE computes AS SELECT 7 AS id, 'x' AS loud");
+    expect(errorOf(made)).toBe(null);
+    const answers = [
+      await client.query("SELECT c.id, o.id FROM computes c, over o"),
+      await client.query("SELECT c.id FROM computes c, public.computes o"),
+      await client.query("SELECT count(*) FROM computes"),
+    ];
+    client.destroy();
+    expect(answers.map((answer) => errorOf(answer) ?? rows(answer))).toEqual(["0A000", "0A000", "0A000"]);
+  });
+
   it("are not put in for a transaction that has defined something", async () => {
     const client = await connect("definers");
     await client.query("BEGIN");

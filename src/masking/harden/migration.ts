@@ -41,6 +41,18 @@ export function migration(options: HardenOptions): string {
       `DO $owner$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${OWNER}') THEN CREATE ROLE ${OWNER} NOLOGIN; END IF;
 END $owner$;`,
+      `-- What somebody else had made there before would be taken for its own: keys that they know, triggers that run as whoever runs this.
+DO $mine$ BEGIN
+  IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'postern' AND nspowner <> '${OWNER}'::regrole)
+    OR EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('postern') AND relowner <> '${OWNER}'::regrole)
+    OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('postern') AND proowner <> '${OWNER}'::regrole) THEN
+    RAISE EXCEPTION 'there is a schema "postern" already, or something in it, that ${OWNER} does not own'
+      USING HINT = 'Look at what it is and who made it, then drop it, and run this again.';
+  END IF;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '${OWNER}' AND (rolcanlogin OR rolsuper)) THEN
+    RAISE EXCEPTION 'the role ${OWNER} may log in, or is a superuser: somebody else has made it';
+  END IF;
+END $mine$;`,
       `CREATE SCHEMA IF NOT EXISTS postern;`,
       `ALTER SCHEMA postern OWNER TO ${OWNER};`,
       "REVOKE ALL ON SCHEMA postern FROM PUBLIC;",
@@ -84,7 +96,9 @@ BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 ${restore(role)}
-DO $rest$ BEGIN
+${doBlock(
+  "rest",
+  `BEGIN
   IF to_regclass('postern.hardened') IS NOT NULL THEN
     IF EXISTS (SELECT FROM postern.hardened) THEN
       RAISE NOTICE 'the schema postern stays: other roles are locked out by it';
@@ -105,7 +119,8 @@ ${relations.map(({ relation }) => `  DROP VIEW IF EXISTS ${viewName(relation)};`
     EXCEPTION WHEN dependent_objects_still_exist THEN NULL; -- another database of the server has it too
     END;
   END IF;
-END $rest$;
+END`,
+)}
 COMMIT;
 `;
 }
@@ -113,8 +128,9 @@ COMMIT;
 /** What the role had, by postern.hardened. */
 function restore(role: string): string {
   const who = literal(role);
-  return `DO $restore$
-DECLARE one record;
+  return doBlock(
+    "restore",
+    `DECLARE one record;
 BEGIN
   IF to_regclass('postern.hardened') IS NULL THEN RETURN; END IF;
   FOR one IN SELECT relation, columns FROM postern.hardened WHERE role = ${who} LOOP
@@ -130,7 +146,8 @@ BEGIN
     END IF;
   END LOOP;
   DELETE FROM postern.hardened WHERE role = ${who};
-END $restore$;`;
+END`,
+  );
 }
 
 /**
@@ -148,8 +165,9 @@ function lock({ relation, locked, kept }: LockedRelation, role: string): string 
       : `GRANT SELECT (${readable.map((column) => quoted(column.name)).join(", ")}) ON ${name} TO ${quoted(role)};`;
   return section(`${oneLine(relation.schema)}.${oneLine(relation.name)}: ${locked.map(oneLine).join(", ")}`, [
     ...kept.map(({ column, why }) => `-- ${oneLine(column)} stays readable: ${oneLine(why)}.`),
-    `DO $lock$
-DECLARE
+    doBlock(
+      "lock",
+      `DECLARE
   of_all boolean := EXISTS (SELECT FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
       WHERE c.oid = ${of}::regclass AND a.grantee = ${literal(quoted(role))}::regrole AND a.privilege_type = 'SELECT');
   own text[] := ARRAY(SELECT attname FROM pg_attribute AS c, aclexplode(c.attacl) AS a
@@ -167,7 +185,8 @@ BEGIN
   IF has_any_column_privilege(${who}, ${of}, 'SELECT') AND (${locked.map((column) => `has_column_privilege(${who}, ${of}, ${literal(column)}, 'SELECT')`).join(" OR ")}) THEN
     RAISE WARNING 'role % can still read masked columns of %: it is a superuser, or has the privilege by PUBLIC or another role', ${who}, ${of};
   END IF;
-END $lock$;`,
+END`,
+    ),
   ]);
 }
 
@@ -183,8 +202,9 @@ function maskedView(relation: CatalogRelation, labels: LabelMap, catalog: Catalo
   // Made anew, since CREATE OR REPLACE takes no other columns; who could read it still can.
   return `GRANT SELECT ON ${nameOf(relation)} TO ${OWNER};
 GRANT USAGE ON SCHEMA ${quoted(relation.schema)} TO ${OWNER};
-DO $view$
-DECLARE
+${doBlock(
+  "view",
+  `DECLARE
   readers text[] := ARRAY(SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
     FROM pg_class AS c, aclexplode(c.relacl) AS a
     WHERE c.oid = to_regclass(${literal(name)}) AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner);
@@ -196,7 +216,8 @@ SELECT ${columns.join(",\n  ")}
 FROM ${nameOf(relation)} AS masked;
   ALTER VIEW ${name} OWNER TO ${OWNER};
   FOREACH reader IN ARRAY readers LOOP EXECUTE format('GRANT SELECT ON %s TO %s', ${literal(name)}, reader); END LOOP;
-END $view$;`;
+END`,
+)}`;
 }
 
 /** Bytes of a name that the server keeps (NAMEDATALEN - 1). */
@@ -210,6 +231,13 @@ function viewName({ schema, name }: CatalogRelation): string {
   const mark = hash("sha256", JSON.stringify([schema, name]), "hex").slice(0, 8);
   const kept = [...plain].slice(0, 12).join("");
   return `postern.${quoted(`${kept}_${mark}`)}`;
+}
+
+/** Its quotes are of a tag that does not occur in it: a column may be called `x$lock$; ROLLBACK; …`. */
+function doBlock(tag: string, body: string): string {
+  let quotes = `$${tag}$`;
+  for (let more = 1; body.includes(quotes); more++) quotes = `$${tag}${more}$`;
+  return `DO ${quotes}\n${body} ${quotes};`;
 }
 
 function section(title: string, statements: readonly string[]): string {

@@ -13,6 +13,7 @@ import {
   QueryNode,
   type TreeValue,
 } from "../../analysis/query-tree/query-node.ts";
+import { viewOf } from "../invariant/sources.ts";
 
 /** What a statement around a query changes of it: privileges that it needs for columns (15), and rows that it locks. */
 const AROUND: ReadonlySet<string> = new Set([
@@ -28,19 +29,22 @@ export function isSameQuery(one: QueryNode, other: QueryNode): boolean {
 export interface SubSelect {
   readonly entry: QueryNode;
   readonly body: QueryNode;
+  /** It is of a view that the statement reads, not of the statement's own text. */
+  readonly inView: boolean;
 }
 
 /** Those anywhere in a statement. */
 export function subSelectsOf(queries: readonly QueryNode[]): readonly SubSelect[] {
   const found: SubSelect[] = [];
-  const walk = (value: TreeValue): void => {
-    if (value instanceof NodeList) for (const item of value.items) walk(item);
+  const walk = (value: TreeValue, inView: boolean): void => {
+    if (value instanceof NodeList) for (const item of value.items) walk(item, inView);
     if (!(value instanceof QueryNode)) return;
     const body = value.name === "RANGETBLENTRY" ? childOf(value, "subquery") : null;
-    if (body !== null) found.push({ entry: value, body });
-    for (const inside of value.values) walk(inside);
+    if (body !== null) found.push({ entry: value, body, inView });
+    const isView = body !== null && viewOf(value) !== 0;
+    for (const inside of value.values) walk(inside, inView || isView);
   };
-  for (const query of queries) walk(query);
+  for (const query of queries) walk(query, false);
   return found;
 }
 
