@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { EXPECT, Expectation } from "../statement/expectations.ts";
+import { Expectation } from "../statement/expectations.ts";
 import { Answer } from "../statement/statement.ts";
 import { encoded } from "../wire/encode.ts";
 import { encodeBind, encodeClose, encodeExecute, encodeParse, encodeSync } from "../wire/extended.ts";
@@ -90,7 +90,7 @@ export class ReadOnlyBatches {
     this.#use = new Answer(false);
     this.#began = answeredBy(this.#use);
     this.#trial = new Answer(true);
-    link.expectations.push(EXPECT.hiddenClose);
+    link.expectations.push(new Expectation("close", true, null, null, null, 0, null, null, this.#trial));
     link.expectations.push(new Expectation("parse", true, null, null, null, 0, null, null, this.#trial));
     for (const expectation of answeredBy(this.#trial)) link.expectations.push(expectation);
     send(PREPARE);

@@ -625,6 +625,8 @@ export class Relay implements FrameVisitor {
     this.#trees.dismiss();
     const tooLong = failed.error === null && !link.asides.error(failed.run, end - at);
     // A deferred constraint or trigger, at the commit of an implicit transaction.
+    // Of a question that is answered already: a time-out that came with its end is nothing to the client.
+    if (failed.kind === "sync" && failed.hidden) return "drop";
     if (failed.kind === "sync")
       return this.#limited(this.#limitOf(failed, report, tooLong)) ?? this.#errorToClient(failed, report);
     const skipped = link.expectations.skipToSync();
