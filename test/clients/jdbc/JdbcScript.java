@@ -322,7 +322,7 @@ public class JdbcScript {
           while (query(other, "SELECT is_called FROM work.running").equals("[false]"));
           s.cancel();
         } catch (Exception e) {
-          throw new IllegalStateException(e);
+          throw new IllegalStateException(e); // its stack is on stderr, which a failed comparison shows
         }
       });
       canceller.start();
