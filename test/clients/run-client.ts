@@ -150,7 +150,9 @@ export async function expectSame(bench: ClientBench, program: ClientProgram): Pr
   const through = await runClient(program, await bench.through());
   mustEnd(through);
   // What a thread of the script or the gateway complained of is the only trace of a cause that is not in the transcript.
-  const told = [through.stderr, ...bench.gateway.logLines.filter((line) => !line.includes('"level":"info"'))].join("\n");
+  const told = [through.stderr, ...bench.gateway.logLines.filter((line) => !line.includes('"level":"info"'))].join(
+    "\n",
+  );
   expect(through.lines, told).toEqual(direct.lines);
 }
 
