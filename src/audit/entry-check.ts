@@ -94,6 +94,7 @@ const SHAPE_CHECKS: Readonly<Record<ShapeName, Check>> = {
       "orElseAll?": isList(isText),
     }),
   ),
+  leaves: isList(isRecord({ instance: isText, index: isInteger })),
   ranges: (value) => isList(isList(isInteger))(value) && isAscending(value),
 };
 

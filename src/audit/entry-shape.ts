@@ -51,6 +51,7 @@ export const ENTRY_SHAPES = {
     shadow: "text?",
     masked: "texts?",
     revealed: "texts?",
+    approval: "text?",
   },
   "statement.finished": {
     statement: "integer",
@@ -66,6 +67,32 @@ export const ENTRY_SHAPES = {
   "reveal.used": { statement: "integer", labels: "texts", columns: "texts", policies: "texts", rows: "integer" },
   "transaction.committed": { statements: "ranges", undone: "ranges?", by: "integer?", transactionId: "text?" },
   "transaction.rolled_back": { statements: "ranges", savepoint: "boolean", by: "integer?", transactionId: "text?" },
+  "approval.requested": {
+    approval: "text",
+    binding: "hash",
+    card: "hash",
+    mode: "wait|defer",
+    forSession: "text",
+    database: "text",
+    principal: "principal",
+    approvers: "texts",
+    quorum: "integer",
+    reason: "text",
+    purpose: "text?",
+    expires: "text",
+  },
+  "approval.decided": {
+    approval: "text",
+    binding: "hash",
+    card: "hash",
+    verdict: "approved|denied",
+    actor: "text",
+    group: "text",
+    reason: "text?",
+    seconds: "number",
+  },
+  "approval.consumed": { approval: "text", binding: "hash", forSession: "text", decisions: "leaves" },
+  "approval.ended": { approval: "text", state: "withdrawn|expired|void", reason: "text" },
   "admin.frozen": { actor: "text", target: "text", reason: "text?" },
   "admin.unfrozen": { actor: "text", target: "text", reason: "text?" },
   "admin.killed": { actor: "text", target: "text", reason: "text?" },
@@ -165,6 +192,7 @@ interface ShapeTypes {
   readonly sql: { readonly commitment: string; readonly fingerprint: string };
   readonly requests: readonly RequestRecord[];
   readonly ranges: Ranges;
+  readonly leaves: readonly { readonly instance: string; readonly index: number }[];
 }
 
 /** Names of the shapes, as events.md explains them. */

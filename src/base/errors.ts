@@ -22,6 +22,14 @@ export const ERRORS = {
   PROTOCOL_UNSUPPORTED: { sqlstate: "0A000", severity: "FATAL" },
   /** A statement that policy does not permit. */
   STATEMENT_DENIED: { sqlstate: "42501", severity: "ERROR" },
+  /** A statement that waits for people, and whose client does not: the same one runs once they have approved it. */
+  APPROVAL_PENDING: { sqlstate: "42501", severity: "ERROR" },
+  APPROVAL_DENIED: { sqlstate: "42501", severity: "ERROR" },
+  APPROVAL_EXPIRED: { sqlstate: "42501", severity: "ERROR" },
+  /** What was approved is not what would run, or its request was withdrawn. */
+  APPROVAL_VOID: { sqlstate: "42501", severity: "ERROR" },
+  /** A statement that needs approval where it cannot be held: behind others of its batch, or where the store is away. */
+  APPROVAL_IMPOSSIBLE: { sqlstate: "42501", severity: "ERROR" },
   /** A statement that would use a masked column by its own value. */
   COLUMN_MASKED: { sqlstate: "42501", severity: "ERROR" },
   /** A statement that would write a mask over the value that it stands for. */
