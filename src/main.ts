@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { Approvals } from "./approval/approvals.ts";
 import { AuditLog } from "./audit/log.ts";
 import { readEntries } from "./audit/read.ts";
 import { systemClock } from "./base/clock.ts";
@@ -136,6 +137,18 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     clock: systemClock,
   });
   stack.defer(() => freezes.close());
+  const approvals = new Approvals({
+    store,
+    record: async (entry) => {
+      const index = log.append(entry);
+      await log.whenDurable(index);
+      return index;
+    },
+    instance: log.instance,
+    logger,
+    clock: systemClock,
+  });
+  stack.defer(() => approvals.close());
   const gateway = await Gateway.create({
     config,
     log,
@@ -147,6 +160,7 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     onRefused: (reason) => metrics.sessionsRefused.inc({ reason }),
     onUpstreamError: (reason) => metrics.upstreamErrors.inc({ reason }),
     policy: () => policies.active,
+    approvals,
   });
   counters = () => gatewayCounters(gateway);
   stack.defer(followFreezes(freezes, gateway));

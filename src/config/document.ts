@@ -157,7 +157,8 @@ const Limits = z.strictObject({
 });
 
 const Approvals = z.strictObject({
-  wait: timer("5m").describe("How long a held statement waits for its reviewer."),
+  wait: timer("5m").describe("How long a client waits for reviewers before it is told to come back."),
+  heartbeat: timer("15s").describe("How often a waiting client is told that it waits."),
   notify: z
     .array(
       z.strictObject({
@@ -217,7 +218,7 @@ export const ConfigDocument = z.strictObject({
     ),
   labels: path().optional().describe("File of the labels: which columns are masked, and how. Needs a policy in force."),
   limits: Limits.prefault({}).describe("Limits of sessions, statements and messages."),
-  approvals: Approvals.prefault({}).describe("Held statements. Accepted now, used when approvals are."),
+  approvals: Approvals.prefault({}).describe("Statements that wait for approval."),
   recording: Recording.prefault({}).describe("Recordings. Accepted now, used when recordings are."),
   audit: Audit.prefault({}).describe("Audit log."),
   roles: Roles.prefault({}).describe("People's rights over the gateway, by the groups of their issuer."),

@@ -171,7 +171,7 @@ function approvalsConfig(approvals: ConfigDocument["approvals"], files: FileReso
     const path = ["approvals", "notify", index, "webhook", "secret"];
     return { webhook: secret === undefined ? { url } : { url, secret: files.secret(path, secret) } };
   });
-  return { waitMs: approvals.wait, notify };
+  return { waitMs: approvals.wait, heartbeatMs: approvals.heartbeat, notify };
 }
 
 function mapValues<In, Out>(

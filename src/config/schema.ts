@@ -178,5 +178,6 @@ export interface LimitsConfig {
 
 export interface ApprovalsConfig {
   readonly waitMs: number;
+  readonly heartbeatMs: number;
   readonly notify: readonly { readonly webhook: { readonly url: string; readonly secret?: Secret } }[];
 }

@@ -34,6 +34,7 @@ export function applyEffects(
           ...{ name, statement: query, parameters: null, maskLike: null, hold, binary, inner: null, boundAfter },
           delivered: new Delivered(),
           resultFormats: binary ? BINARY : [],
+          lifted: null,
         },
         batch,
       ),

@@ -32,7 +32,7 @@ import type { CatalogVerdict } from "../masking/visibility/catalog-proof.ts";
 import type { CatalogVisibility } from "../masking/visibility/catalog-visibility.ts";
 import { maskWritten } from "../masking/write-back/mask-written.ts";
 import { writtenMask } from "../masking/write-back/written-masks.ts";
-import { combine } from "../policy/decision.ts";
+import { combine, type Hold } from "../policy/decision.ts";
 import type { PolicyContext, PolicyPrincipal, PolicySet } from "../policy/policy-set.ts";
 import { refusalOf } from "../policy/refusal.ts";
 import { isFreeSetting } from "../policy/settings.ts";
@@ -92,6 +92,8 @@ export interface Subject {
 export interface Ruling {
   /** Null: it may run. */
   readonly error: GatewayError | null;
+  /** It may run once people have approved it: the error is for where nothing can wait for them. Null: it needs nobody, or nobody could. */
+  readonly hold: Hold | null;
   /** Requests and decisions as canonical JSON, ready for the entry. */
   readonly requests: string;
   /** Version of the policy that decided; null: none did. */
@@ -114,6 +116,7 @@ export interface Ruling {
 /** Of a statement where no policy is configured: everything that the role may. */
 export const UNJUDGED: Ruling = {
   error: null,
+  hold: null,
   requests: "[]",
   policy: null,
   inside: "owner",
@@ -488,13 +491,25 @@ export class Enforcement {
     return `${set.version}${labels.version}${mode}${hour}${inTransaction}`;
   }
 
-  /** Decides. @param more requests of the statement beside those of its tree. */
-  rule(analysed: Analysed, more: readonly PolicyRequest[], subject: Subject, inTransaction: boolean): Ruling {
+  /** Some statement may have to wait for people. */
+  get holds(): boolean {
+    const { set, mode } = this.#options.policies();
+    return mode === "enforce" && set.holds;
+  }
+
+  /** Decides. @param more requests of the statement beside those of its tree. @param approvedBy groups whose people have approved it. */
+  rule(
+    analysed: Analysed,
+    more: readonly PolicyRequest[],
+    subject: Subject,
+    inTransaction: boolean,
+    approvedBy: readonly string[] = [],
+  ): Ruling {
     const { set, mode } = this.#options.policies();
     const labelled = this.#labelledWrites(analysed, more);
     const extra = more.length + labelled.length;
     const requests = extra === 0 ? analysed.requests : [...more, ...analysed.requests, ...labelled];
-    const context = contextOf(subject, analysed.facts, inTransaction, this.#options.clock);
+    const context = { ...contextOf(subject, analysed.facts, inTransaction, this.#options.clock), approvedBy };
     const decisions = requests.map((request) => set.decide(subject.principal, request, context));
     const combined = combine(decisions);
     const denied = analysed.refusal ?? (combined.verdict === "permit" ? null : refusalOf(requests, decisions));
@@ -505,6 +520,7 @@ export class Enforcement {
     return {
       ...told,
       error,
+      hold: analysed.refusal === null && recorded !== null && combined.verdict === "hold" ? combined : null,
       guarded: false,
       labelled: null,
       shadow: null,

@@ -89,6 +89,8 @@ export class Enforcer {
   #views: ViewsPutIn | null = null;
   #maskedAs: { readonly catalog: Catalog; readonly stamp: string; readonly masked: Masked } | null = null;
   readonly #uses = new WeakMap<Analysed, { readonly masked: Masked; readonly labelled: LabelledUse | null }>();
+  /** Groups whose people have approved the statement at hand. */
+  #approvedBy: readonly string[] = NOBODY;
   /** Before that, of another catalog. */
   #seenBefore: Seen | null = null;
 
@@ -190,6 +192,28 @@ export class Enforcer {
     return this.#seen !== null && !this.#enforcement.inShadow && !this.#seen.sight.visible.everything;
   }
 
+  /** Some statement of this session may have to wait for people. */
+  get holds(): boolean {
+    return this.#enforcement.holds;
+  }
+
+  /** What `judge` comes to where the people of these groups have approved the statement at hand. */
+  approved<T>(groups: readonly string[], judge: () => T): T {
+    this.#approvedBy = groups.length === 0 ? NOBODY : groups;
+    try {
+      return judge();
+    } finally {
+      this.#approvedBy = NOBODY;
+    }
+  }
+
+  /** What the server has shown that a statement touches: OIDs of relations, and of what may run code. Null: nothing. */
+  touched({ tree }: Evidence): { readonly relations: readonly number[]; readonly code: readonly number[] } | null {
+    if (tree === null) return null;
+    const { relations, functions, operators, types } = this.#enforcement.factsOf(tree);
+    return { relations: relations.map(({ oid }) => oid), code: [...functions, ...operators, ...types] };
+  }
+
   /** Whether the client may read the name of a relation. */
   maySee(relation: number): boolean {
     return this.#seen !== null && (!this.hides || this.#seen.sight.visible.hasRelation(relation));
@@ -289,7 +313,7 @@ export class Enforcer {
       const asked = this.#enforcement.utility(parsed, names);
       // What a query's COPY gives out is what the query reads.
       const more = parsed.inner?.by === "copy" ? copiedOut(meant.requests) : asked;
-      const judged = this.#enforcement.rule(meant, more, this.#subject, inTransaction);
+      const judged = this.#decide(meant, more, inTransaction);
       const runs = judged.error === null && judged.shadow === null;
       const masked = runs ? this.#reachesMasked(parsed, asked, inTransaction) : null;
       if (masked !== null) return { ...judged, error: masked };
@@ -387,7 +411,7 @@ export class Enforcer {
     const judged =
       settings.length === 0
         ? this.#rule(analysed, inTransaction)
-        : this.#enforcement.rule(analysed, this.#enforcement.settings(settings), this.#subject, inTransaction);
+        : this.#decide(analysed, this.#enforcement.settings(settings), inTransaction);
     const shown = (): Ruling | null => {
       if (own === null) return judged;
       return late ? this.#shownLate(judged, runs, own, inTransaction) : this.#shown(judged, runs, own, inTransaction);
@@ -598,12 +622,18 @@ export class Enforcer {
   }
 
   #rule(analysed: Analysed, inTransaction: boolean): Ruling {
+    // What people have approved is the statement at hand alone: nothing of it is kept.
+    if (this.#approvedBy !== NOBODY) return this.#decide(analysed, [], inTransaction);
     const stamp = this.#enforcement.stamp(inTransaction);
     const kept = this.#kept.get(analysed);
     if (kept !== undefined && kept.stamp === stamp) return kept.ruling;
-    const ruling = this.#enforcement.rule(analysed, [], this.#subject, inTransaction);
+    const ruling = this.#decide(analysed, [], inTransaction);
     this.#kept.set(analysed, { ruling, stamp });
     return ruling;
+  }
+
+  #decide(analysed: Analysed, more: readonly PolicyRequest[], inTransaction: boolean): Ruling {
+    return this.#enforcement.rule(analysed, more, this.#subject, inTransaction, this.#approvedBy);
   }
 }
 
@@ -623,7 +653,9 @@ function both(statement: Ruling, inside: Ruling): Ruling {
   const shadow = statement.shadow === PERMITTED ? inside.shadow : statement.shadow;
   const guarded = statement.guarded || inside.guarded;
   const labelled = bothUses(statement.labelled, inside.labelled);
-  return { ...statement, error: statement.error ?? inside.error, requests, shadow, guarded, labelled };
+  // What runs inside was shown to nobody: that is not approved with the rest.
+  const hold = inside.error === null ? statement.hold : null;
+  return { ...statement, error: statement.error ?? inside.error, hold, requests, shadow, guarded, labelled };
 }
 
 /** Its errors may quote values of masked columns: it touches such a relation, or runs code that may. */
@@ -632,6 +664,8 @@ function guards(masked: MaskedColumns, { facts, callsFunctions, firesTriggers }:
   return callsFunctions || firesTriggers || facts?.relations.some(({ oid }) => masked.isLabelled(oid)) === true;
 }
 
+/** Told apart from others by being this very list. */
+const NOBODY: readonly string[] = [];
 const NO_SIGHT = { visible: null } as const;
 
 /** Expressions of a utility statement have no tree that could prove what they are asked about. */

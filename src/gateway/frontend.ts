@@ -14,6 +14,9 @@ import type { WireLink } from "./wire-link.ts";
 /** Answers that a client may be owed; one that pipelines further waits. */
 const MAX_EXPECTATIONS = 65_536;
 
+/** What is read behind a statement that waits for people. */
+const MAX_BEHIND_BYTES = 256 * 1024;
+
 export interface FrontendEvents {
   /** The session cannot go on: tell the client and end. */
   failed(error: GatewayError): void;
@@ -87,7 +90,12 @@ export class Frontend implements FrameVisitor {
     if (this.#terminated) {
       this.close();
       this.#events.terminated();
-    } else this.#events.reading(!this.#scanner.stopped && !this.#gate.full);
+    } else this.#events.reading(!this.#gate.full && (!this.#scanner.stopped || this.#listens));
+  }
+
+  /** Whoever waits for people may go meanwhile, and that is heard only by reading on. */
+  get #listens(): boolean {
+    return this.#link.holding?.waits === true && this.#scanner.heldBytes < MAX_BEHIND_BYTES;
   }
 
   /** Of FrameVisitor: one message. False: not now. */

@@ -7,6 +7,7 @@ import type { ParseOutcome } from "../analysis/parsed-statement.ts";
 import { loadParser, type Parser } from "../analysis/parser.ts";
 import { isServerMajor, type ServerMajor } from "../analysis/query-tree/tree-facts.ts";
 import { StatementCache } from "../analysis/statement-cache.ts";
+import type { Approvals } from "../approval/approvals.ts";
 import type { AuditLog } from "../audit/log.ts";
 import { type Clock, processorMs } from "../base/clock.ts";
 import { GatewayError } from "../base/errors.ts";
@@ -21,6 +22,7 @@ import type { UpstreamConnection } from "../upstream/connect.ts";
 import { rowsOf, treesOf } from "../upstream/own-questions.ts";
 import type { UpstreamTarget } from "../upstream/target.ts";
 import { type ActivePolicy, Enforcement } from "./enforcement.ts";
+import type { HoldOptions } from "./hold.ts";
 import { Rates } from "./limits-rate.ts";
 import { RefusalRate } from "./refusals.ts";
 import type { Session } from "./session.ts";
@@ -39,6 +41,8 @@ export interface GatewayOptions {
   readonly onUpstreamError: (reason: string) => void;
   /** The policy in force; null where none is configured. */
   readonly policy: () => ActivePolicy | null;
+  /** Requests for approval; null: what needs approval is refused. */
+  readonly approvals: Approvals | null;
 }
 
 interface CancelKey {
@@ -322,6 +326,19 @@ export class Gateway {
         this.logger.warn({ err: error }, "a cancel did not reach the upstream");
       },
     );
+  }
+
+  /** For sessions of a database: how its statements wait for people. */
+  holdOptions(database: string): HoldOptions | null {
+    const { approvals } = this.#options;
+    if (approvals === null) return null;
+    return {
+      approvals,
+      waitMs: () => this.#config.approvals.waitMs,
+      heartbeatMs: () => this.#config.approvals.heartbeatMs,
+      url: () => null,
+      environment: this.#config.databases[database]?.environment ?? "",
+    };
   }
 
   refused(reason: string): void {

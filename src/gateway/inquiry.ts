@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
-import { type AskedNames, SessionNames } from "../analysis/session-names.ts";
+import { type AskedNames, namesIn, SessionNames } from "../analysis/session-names.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import {
@@ -28,6 +28,7 @@ import {
   ASK_NAMES,
   ASK_OBJECTS,
   ASK_RELATION_NAMES,
+  ASK_SURROUNDINGS,
   arrayText,
   ask,
   type QuestionText,
@@ -337,6 +338,22 @@ export class Inquiry {
     return unanswered(answer);
   }
 
+  /** Asks what a statement that needs approval stands among: what may not change before it runs. */
+  surroundings(parsed: ParsedStatement, evidence: Evidence | null): Answer {
+    const { enforcer } = this.#link;
+    const touched = evidence === null ? null : (enforcer?.touched(evidence) ?? null);
+    const names = touched === null ? (namesIn(parsed)?.relations ?? []) : [];
+    const named = names.map(({ schema, name }) => (schema === "" ? "" : `${quotedName(schema)}.`) + quotedName(name));
+    // Of a statement that the server shows nothing of it is not known what code it runs.
+    const code = touched === null ? [SOME_CODE] : touched.code;
+    return this.#ask(ASK_SURROUNDINGS, [arrayText(touched?.relations ?? []), arrayText(code), arrayText(named)]);
+  }
+
+  /** Has the server answer what was asked. */
+  flush(): void {
+    this.#flush();
+  }
+
   /** In a batch of its own where it can be: VACUUM and its like do not run behind anything in theirs. */
   #ask(text: QuestionText, parameters: readonly string[]): Answer {
     const link = this.#link;
@@ -386,6 +403,9 @@ function parametersOf({ relations, functions, types, operators }: AskedNames): r
     operators,
   ].map(arrayText);
 }
+
+/** No function has this OID: it stands for those that are not known. */
+const SOME_CODE = 0xffff_ffff;
 
 function interrupted(): GatewayError {
   return new GatewayError("CANNOT_JUDGE", "another statement ran between the Bind and the Execute of this one", {

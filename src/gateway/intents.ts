@@ -21,6 +21,8 @@ export interface Permitted {
   /** It may change data: its intent is on disk before it is forwarded. */
   readonly durable: boolean;
   readonly ruling: Ruling;
+  /** Id of the approval whose one attempt this is; absent: it needed none. */
+  readonly approval?: string;
   /** Of its portal; absent where it has none that is read again. */
   readonly delivered?: Delivered;
   /** Of its rows; absent where they are described right before. */
@@ -37,11 +39,11 @@ export class Intents {
   }
 
   /** It runs as soon as its intent is on record. */
-  permit({ statement, parameters, behind, durable, ruling, delivered, formats }: Permitted): StatementRun {
+  permit({ statement, parameters, behind, durable, ruling, delivered, formats, approval }: Permitted): StatementRun {
     const { journal, clock, metrics, statementLimits } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
-    this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind), durable);
+    this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind, approval), durable);
     metrics.decided(statementClass, (ruling.shadow ?? PERMITTED) === PERMITTED ? "permitted" : "shadowed");
     this.#link.enforcer?.own.ran(this.#runBy(statement), this.#link.batch);
     const startedMs = clock.monotonicMs();
@@ -116,6 +118,8 @@ export class Intents {
         text: null,
         origin: null,
         meaning: null,
+        source: null,
+        parameterTypes: [],
         parsedIn: { batch: 0, after: 0 },
       },
       null,

@@ -124,7 +124,7 @@ export class SessionJournal {
     });
   }
 
-  /** The intent. @param behindName what a name in the statement stands for. @returns its leaf index: the statement may be forwarded when the log has it as its durability class asks. */
+  /** The intent. @param behindName what a name in the statement stands for. @param approval id of that whose one attempt it is. @returns its leaf index: the statement may be forwarded when the log has it as its durability class asks. */
   decided(
     statement: PreparedStatement,
     statementClass: string,
@@ -132,7 +132,9 @@ export class SessionJournal {
     refusal: string | null,
     ruling: Pick<Ruling, "requests" | "policy" | "shadow" | "labelled" | "alarm">,
     behindName: StatementRecord | null = null,
+    approval?: string,
   ): number {
+    const approved = approval === undefined ? "" : `"approval":"${approval}",`;
     const bound = parameters === null ? "" : `"parameters":"${parameters}",`;
     const runs = behindName === null ? "" : `"runs":${sqlMember(behindName)},`;
     const policy = ruling.policy === null ? "" : `"policy":"${ruling.policy}",`;
@@ -141,7 +143,7 @@ export class SessionJournal {
     const masked = labelsMember("masked", ruling.labelled?.masked);
     const revealed = labelsMember("revealed", ruling.labelled?.revealed);
     const index = this.#log.appendParts(
-      `"class":"${statementClass}",${this.#beforeParameters}${masked}${bound}${policy}${this.#beforeReason}${reason}"requests":${ruling.requests},${revealed}${runs}`,
+      `${approved}"class":"${statementClass}",${this.#beforeParameters}${masked}${bound}${policy}${this.#beforeReason}${reason}"requests":${ruling.requests},${revealed}${runs}`,
       `${this.#sessionMember}${this.#sessionSeq},${shadow}"sql":${sqlMember(statement.record)},`,
       this.#decidedTail[refusal === null ? "permitted" : "refused"],
     );

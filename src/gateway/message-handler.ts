@@ -5,12 +5,21 @@
 
 import { Buffer } from "node:buffer";
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
+import { changed } from "../approval/errors.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
-import { Delivered, type PreparedStatement, type StatementRun } from "../statement/statement.ts";
+import { Delivered, type Evidence, type PreparedStatement, type StatementRun } from "../statement/statement.ts";
 import { encodeCopyFail } from "../wire/copy.ts";
 import { encoded } from "../wire/encode.ts";
-import { decodeBind, decodeClose, decodeDescribe, decodeExecute, decodeParse, encodeParse } from "../wire/extended.ts";
+import {
+  type Bind,
+  decodeBind,
+  decodeClose,
+  decodeDescribe,
+  decodeExecute,
+  decodeParse,
+  encodeParse,
+} from "../wire/extended.ts";
 import { FRONTEND } from "../wire/message-types.ts";
 import { ProtocolViolation } from "../wire/protocol-violation.ts";
 import { decodeFunctionCall, decodeQuery } from "../wire/query.ts";
@@ -19,6 +28,7 @@ import { CopyIn } from "./copy-in.ts";
 import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
 import { type Ruling, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
+import { boundValues, evidenceBehind, Holding, isAsApproved, Lifted } from "./hold.ts";
 import { Inquiry, textInside } from "./inquiry.ts";
 import { Intents } from "./intents.ts";
 import { commitment } from "./journal.ts";
@@ -65,6 +75,8 @@ export class MessageHandler {
     this.#copy = new CopyIn(link);
     const send = (bytes: Uint8Array): void => void this.#out.push(bytes);
     this.#inquiry = new Inquiry(link, send);
+    const { hold } = link.parts;
+    if (hold !== null) link.holding = new Holding(link, this.#inquiry, hold, send, resume);
     this.#simple = new SimpleQuery(link, this.#intents, this.#inquiry, send);
   }
 
@@ -226,6 +238,7 @@ export class MessageHandler {
     const evidence = link.enforcer?.evidenceFor(parsed) ?? null;
     const parsedIn = { batch: link.batch, after: link.executions };
     const { origin, meaning } = sent;
+    const source = link.enforcer?.holds === true ? query.slice() : null;
     const statement = {
       name,
       parsed: sent.parsed,
@@ -234,12 +247,15 @@ export class MessageHandler {
       text: textInside(sent),
       origin,
       meaning,
+      source,
+      parameterTypes,
       parsedIn,
     };
     // A utility statement is judged before the server sees its text, which it may write to its log with what stands in it.
     const ruling = evidence === null ? this.#inquiry.byGrammar(statement, null) : UNJUDGED;
     if (ruling === null) return "wait";
-    if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
+    if (ruling.error !== null && (ruling.hold === null || link.holding === null))
+      return this.#refuseStatement(statement, null, ruling.error, ruling);
     if (meaning !== null && evidence !== null) this.#inquiry.meaning(meaning, evidence);
     const change = link.names.setStatement(statement, link.batch);
     link.expectations.push(new Expectation("parse", false, null, [change], null, 0, null, evidence));
@@ -310,10 +326,14 @@ export class MessageHandler {
     }
     const old = this.#inquiry.tooOldToAsk(statement);
     if (old !== null) return this.#refuseStatement(statement, null, old);
-    const inner = this.#inquiry.inner(statement);
-    const ruling = this.#inquiry.beforeBind(statement);
-    if (ruling === null) return "wait";
-    if (ruling.error !== null) return this.#refuseStatement(statement, null, ruling.error, ruling);
+    const held = link.holding?.stageOf(statement) ?? "none";
+    const inner = held === "none" ? this.#inquiry.inner(statement) : null;
+    const judged = held === "none" ? this.#beforeBind(statement, inner) : UNJUDGED;
+    if (judged === null) return "wait";
+    const lifting = held === "none" && judged.hold === null ? NOTHING_HELD : this.#lift(statement, judged, bind);
+    if (lifting === null) return "wait";
+    const { error, ruling, lifted } = { ruling: judged, error: judged.error, ...lifting };
+    if (error !== null) return this.#refuseStatement(statement, null, error, ruling);
     let parameters: string | null = null;
     if (bind.parameters.length > 0) {
       const from = utf8Length(bind.portal) + utf8Length(bind.statement) + 2;
@@ -332,6 +352,7 @@ export class MessageHandler {
       {
         ...{ ...named, inner, boundAfter: link.executions, delivered: new Delivered() },
         resultFormats: bind.resultFormats,
+        lifted,
       },
       link.batch,
     );
@@ -339,6 +360,33 @@ export class MessageHandler {
       new Expectation("bind", false, null, [change], null, 0, statement.origin, statement.evidence),
     );
     return "forward";
+  }
+
+  /** What is known of a statement by its names alone is asked for here too, where it may have to wait for people. */
+  #beforeBind(statement: PreparedStatement, inner: Evidence | null): Ruling | null {
+    const { enforcer, holding, executions } = this.#link;
+    const ruling = this.#inquiry.beforeBind(statement);
+    if (ruling === null || ruling.error !== null || statement.evidence !== null) return ruling;
+    if (holding === null || enforcer?.holds !== true) return ruling;
+    return this.#inquiry.ofPortal({ statement, inner, boundAfter: executions, maskLike: null });
+  }
+
+  /** Null: it waits for people. */
+  #lift(statement: PreparedStatement, ruling: Ruling, bind: Bind): Lifting | null {
+    const { holding, names } = this.#link;
+    const { parsed, source, record } = statement;
+    if (holding === null || parsed === null || source === null) return { lifted: null };
+    const asked = {
+      ...{ key: statement, parsed, fingerprint: record.fingerprint, text: source, alone: true },
+      parameters: boundValues(bind, statement.parameterTypes),
+      resultFormats: bind.resultFormats,
+      evidence: evidenceBehind(names, statement),
+      judge: () => this.#beforeBind(statement, null),
+    };
+    const begun = holding.stageOf(statement) !== "none";
+    const outcome = begun || ruling.hold === null ? holding.goOn(asked) : holding.begin(asked, ruling.hold, ruling);
+    if (outcome === null) return null;
+    return "error" in outcome ? { ...outcome, lifted: null } : { error: null, lifted: outcome };
   }
 
   /** Of text the two formats are the same bytes. */
@@ -397,9 +445,12 @@ export class MessageHandler {
     if (link.holdsWrites && (durable || statement.parsed.class !== "read")) return this.#until(link.measured);
     const early = link.holdsEnd(statement.parsed);
     if (early !== null) return this.#until(early);
-    const known = durable ? null : this.#inquiry.early(statement);
-    const ruling = known ?? this.#inquiry.ofPortal(portal);
+    const lifted = portal.lifted instanceof Lifted ? portal.lifted : null;
+    const known = durable || lifted !== null ? null : this.#inquiry.early(statement);
+    const ruling = known ?? this.#approved(lifted, () => this.#inquiry.ofPortal(portal));
     if (ruling === null) return "wait";
+    if (lifted !== null && !isAsApproved(lifted, evidenceBehind(link.names, statement)))
+      return this.#refuseStatement(statement, portal.parameters, changed(lifted.approval), ruling);
     if (ruling.error !== null) return this.#refuseStatement(statement, portal.parameters, ruling.error, ruling);
     const behind = behindName(link, statement);
     const run = this.#intents.permit({
@@ -410,6 +461,7 @@ export class MessageHandler {
       ruling,
       delivered: portal.delivered,
       formats: portal.resultFormats,
+      ...(lifted === null ? {} : { approval: lifted.approval }),
     });
     this.#inquiry.letGo(run, ruling);
     if (link.tellsApart) this.#out.push(FLUSH);
@@ -431,6 +483,11 @@ export class MessageHandler {
     link.batchOpen = true;
     this.#out.push(message, FLUSH);
     return "replace";
+  }
+
+  #approved(lifted: Lifted | null, judge: () => Ruling | null): Ruling | null {
+    const { enforcer } = this.#link;
+    return lifted === null || enforcer === null ? judge() : enforcer.approved(lifted.groups, judge);
   }
 
   #onClose(body: Uint8Array): HandlerVerdict {
@@ -548,6 +605,14 @@ interface Reading {
   result: ReadText | GatewayError | null;
 }
 
+/** What became of asking people. Without an error and a ruling: those of the statement stand. */
+interface Lifting {
+  readonly error?: GatewayError | null;
+  readonly ruling?: Ruling;
+  readonly lifted: Lifted | null;
+}
+
+const NOTHING_HELD: Lifting = { lifted: null };
 const EMPTY = new Uint8Array(0);
 const COPY_FAIL = encoded((writer) => encodeCopyFail(writer, { reason: "a mask would be written" }));
 /** No mask is longer. */

@@ -313,6 +313,7 @@ function start(gateway: Gateway, opened: Opened): void {
     settleSoon: gateway.settleSoon,
     applicationName: (name) => sessionName(principal, name),
     enforcement,
+    hold: enforcement === null ? null : gateway.holdOptions(journal.facts.database),
     openedAtMs: gateway.clock.nowMs(),
     cancel: () => gateway.cancelUpstream(target, upstream),
     onClosed: (closed) => {

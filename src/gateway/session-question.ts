@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { GatewayError } from "../base/errors.ts";
 import { Expectation } from "../statement/expectations.ts";
 import { Answer } from "../statement/statement.ts";
-import { NAMES, OBJECTS, RELATION_NAMES } from "../upstream/session-queries.ts";
+import { NAMES, OBJECTS, RELATION_NAMES, SURROUNDINGS } from "../upstream/session-queries.ts";
 import { encoded } from "../wire/encode.ts";
 import { encodeBind, encodeClose, encodeExecute, encodeParse } from "../wire/extended.ts";
 import type { WireLink } from "./wire-link.ts";
@@ -32,6 +32,11 @@ export const ASK_NAMES: QuestionText = { query: Buffer.from(NAMES), parameterTyp
 export const ASK_RELATION_NAMES: QuestionText = {
   query: Buffer.from(RELATION_NAMES),
   parameterTypes: Array(3).fill(ARRAY_OF_TEXT),
+};
+/** Of a statement that needs approval. */
+export const ASK_SURROUNDINGS: QuestionText = {
+  query: Buffer.from(SURROUNDINGS),
+  parameterTypes: [ARRAY_OF_OID, ARRAY_OF_OID, ARRAY_OF_TEXT],
 };
 export const ASK_OBJECTS: QuestionText = { query: Buffer.from(OBJECTS), parameterTypes: Array(3).fill(ARRAY_OF_OID) };
 

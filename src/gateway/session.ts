@@ -87,7 +87,8 @@ export class Session {
 
   /** What it is doing now, for people. */
   get activity(): "idle" | "active" | "idle in transaction" {
-    if (this.#link.running > 0 || this.#link.expectations.length > 0) return "active";
+    const { running, expectations, holding } = this.#link;
+    if (running > 0 || expectations.length > 0 || holding?.waits === true) return "active";
     return this.#link.status === "I" ? "idle" : "idle in transaction";
   }
 
@@ -95,8 +96,9 @@ export class Session {
     return this.#link.lastActivityMs;
   }
 
-  /** Asks the upstream to cancel what it works on; nothing happens where it owes no answer. */
+  /** Asks the upstream to cancel what it works on; nothing happens where it owes no answer. What waits for people is withdrawn. */
   async cancel(): Promise<void> {
+    if (this.#link.holding?.cancel() === true) return;
     if (this.#link.expectations.length > 0) await this.options.cancel();
   }
 
@@ -115,6 +117,7 @@ export class Session {
   drain(error: GatewayError): void {
     if (this.#state.phase !== "open") return;
     this.#draining = error;
+    this.#link.holding?.withdraw("the gateway stopped");
     this.#progressed();
     this.#readClient(this.#wantsClient);
   }
@@ -228,6 +231,7 @@ export class Session {
   /** From here on the client gets nothing more; what runs is cancelled and its outcome read. */
   #leave(reason: string): void {
     this.#state = { phase: "ending", reason };
+    this.#link.holding?.close(reason);
     this.#frontend.close();
     this.#gate.close();
     this.#relay.stopDelivering();
@@ -267,6 +271,7 @@ export class Session {
     if (this.#state.phase === "closed") return;
     const reason = this.#state.phase === "ending" ? this.#state.reason : "upstream closed the connection";
     this.#state = { phase: "closed", reason };
+    this.#link.holding?.close(reason);
     this.#frontend.close();
     this.#gate.close();
     this.#link.enforcer?.own.close();

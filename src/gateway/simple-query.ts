@@ -4,12 +4,15 @@
  * depends on names is judged at each one's turn, when the server has said what they mean there.
  */
 
+import { changed } from "../approval/errors.ts";
 import { GatewayError } from "../base/errors.ts";
+import type { Hold } from "../policy/decision.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
 import { type Evidence, type PreparedStatement, pieceAt, type StatementRun } from "../statement/statement.ts";
 import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
 import type { Ruling } from "./enforcement.ts";
+import { evidenceBehind, type Holdable, type HoldStage, isAsApproved, Lifted, type NotLifted } from "./hold.ts";
 import { type Inquiry, textInside } from "./inquiry.ts";
 import type { Intents } from "./intents.ts";
 import { judge, judgeWidth } from "./judge.ts";
@@ -44,6 +47,10 @@ interface Pending {
   next: number;
   stage: Stage;
   asked: Evidence | null;
+  /** The statement whose turn it is was approved by people; null: it needed nobody so far. */
+  lifted: Lifted | null;
+  /** It is looked at anew, since it was approved. */
+  looked: boolean;
 }
 
 export class SimpleQuery {
@@ -120,7 +127,8 @@ export class SimpleQuery {
     }
     link.names.removeUnnamed(link.batch);
     this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
-    this.#pending = { query: link.enforcer === null ? query : query.slice(), plan, next: 0, stage: "due", asked: null };
+    const kept = link.enforcer === null ? query : query.slice();
+    this.#pending = { query: kept, plan, next: 0, stage: "due", asked: null, lifted: null, looked: false };
     return this.proceed();
   }
 
@@ -137,6 +145,8 @@ export class SimpleQuery {
       text: textInside(sent),
       origin,
       meaning: sent.meaning,
+      source: null,
+      parameterTypes: [],
       parsedIn: { batch, after: executions },
     };
   }
@@ -183,6 +193,8 @@ export class SimpleQuery {
   #step(pending: Pending, planned: Planned): "on" | "wait" | GatewayError {
     const { statement } = planned;
     if (pending.stage === "copying") return "wait";
+    const held = this.#link.holding?.stageOf(statement) ?? "none";
+    if (held !== "none") return this.#goOn(pending, planned, held);
     if (pending.stage === "running") {
       if (this.#link.opaqueRuns) return "wait";
       return this.#done(pending, true);
@@ -196,22 +208,72 @@ export class SimpleQuery {
       const grammar = statement.evidence === null && statement.parsed?.inner === undefined;
       // A utility statement's text is not shown to the server, whose log may keep it, before it is judged.
       if (grammar) {
-        const ruling = this.#ruling(statement, null);
+        const ruling = this.#approved(pending.lifted, () => this.#ruling(statement, null));
         if (ruling === null) return "wait";
-        if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
+        const waits = ruling.hold !== null && this.#link.holding !== null;
+        if (ruling.error !== null && !waits) return this.#refuse(planned, ruling.error, ruling);
       }
       this.#parse(pending, planned);
     }
-    const early = planned.durable ? null : this.#inquiry.early(statement);
-    const ruling = early ?? this.#ruling(statement, pending.asked);
+    const { lifted } = pending;
+    const early = planned.durable || lifted !== null ? null : this.#inquiry.early(statement);
+    const ruling = early ?? this.#approved(lifted, () => this.#ruling(statement, pending.asked));
     if (ruling === null) return "wait";
+    if (ruling.hold !== null && lifted === null && this.#link.holding !== null)
+      return this.#lift(pending, planned, ruling.hold, ruling);
     if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
+    if (lifted !== null && !isAsApproved(lifted, evidenceBehind(this.#link.names, statement)))
+      return this.#refuse(planned, changed(lifted.approval), ruling);
     if (pending.stage === "bound") return this.#run(pending, planned, ruling);
     this.#bind(pending, planned);
     const { evidence } = statement;
     const waits =
       evidence !== null && (planned.durable || ruling.inside === "judge" || !this.#inquiry.mayRunEarly(evidence));
     return waits ? "on" : this.#run(pending, planned, ruling);
+  }
+
+  #approved(lifted: Lifted | null, judge: () => Ruling | null): Ruling | null {
+    const { enforcer } = this.#link;
+    return lifted === null || enforcer === null ? judge() : enforcer.approved(lifted.groups, judge);
+  }
+
+  #lift(pending: Pending, planned: Planned, hold: Hold, ruling: Ruling): "on" | "wait" | GatewayError {
+    const { holding } = this.#link;
+    const asked = this.#holdable(pending, planned);
+    if (holding === null || asked === null) return "wait";
+    return this.#lifting(pending, planned, holding.begin(asked, hold, ruling));
+  }
+
+  #goOn(pending: Pending, planned: Planned, held: HoldStage): "on" | "wait" | GatewayError {
+    const { holding } = this.#link;
+    if (held === "looks" && !pending.looked) {
+      pending.looked = true;
+      pending.stage = "due";
+      this.#parse(pending, planned);
+    }
+    const asked = this.#holdable(pending, planned);
+    if (holding === null || asked === null) return "wait";
+    return this.#lifting(pending, planned, holding.goOn(asked));
+  }
+
+  #holdable(pending: Pending, { statement, behind }: Planned): Holdable | null {
+    const { parsed, record } = statement;
+    if (parsed === null) return null;
+    return {
+      ...{ key: statement, parsed, fingerprint: (behind?.record ?? record).fingerprint, text: pending.query },
+      ...{ parameters: [], resultFormats: [], alone: pending.plan.length === 1 },
+      evidence: evidenceBehind(this.#link.names, statement),
+      judge: () => this.#ruling(statement, pending.asked),
+    };
+  }
+
+  #lifting(pending: Pending, planned: Planned, outcome: Lifted | NotLifted | null): "on" | "wait" | GatewayError {
+    if (outcome === null) return "wait";
+    if (!(outcome instanceof Lifted)) return this.#refuse(planned, outcome.error, outcome.ruling);
+    pending.lifted = outcome;
+    // What was found at once, of one that was approved before, may have left the batch that it was parsed in.
+    if (!this.#link.batchOpen) pending.stage = "due";
+    return "on";
   }
 
   #until(run: StatementRun | null): "wait" {
@@ -272,6 +334,7 @@ export class SimpleQuery {
       behind: behind?.record ?? null,
       durable,
       ruling,
+      ...(pending.lifted === null ? {} : { approval: pending.lifted.approval }),
     });
     this.#inquiry.letGo(run, ruling);
     const shown = parsed?.prepared?.kind === "prepare" ? planned.inner : null;
@@ -307,6 +370,8 @@ export class SimpleQuery {
     pending.next++;
     pending.stage = "due";
     pending.asked = null;
+    pending.lifted = null;
+    pending.looked = false;
     if (pending.next < pending.plan.length) return "on";
     if (sync) this.#end();
     else {

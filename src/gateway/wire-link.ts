@@ -11,6 +11,7 @@ import { TransactionFate } from "../statement/transaction.ts";
 import { Asides } from "./asides.ts";
 import type { Enforcement, Subject } from "./enforcement.ts";
 import { Enforcer } from "./enforcer.ts";
+import type { Holding, HoldOptions } from "./hold.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { Stopped } from "./limits-errors.ts";
 import { isMeasured, type StatementLimits } from "./limits-statement.ts";
@@ -47,6 +48,8 @@ export interface SessionParts {
   readonly applicationName: (name: string) => string;
   /** Judges by policy; absent where none is configured. */
   readonly enforcement: { readonly shared: Enforcement; readonly subject: Subject } | null;
+  /** Has statements wait for people; null: what would wait is refused. */
+  readonly hold: HoldOptions | null;
 }
 
 /** How a COPY FROM STDIN stands: nothing is sent behind one before the server has said that it takes it. */
@@ -57,6 +60,8 @@ export class WireLink {
   readonly names = new Namespace();
   readonly expectations = new Expectations();
   readonly fate: TransactionFate;
+  /** Statements that wait for people; null: none does here. */
+  holding: Holding | null = null;
   /** Null: no policy is configured. */
   readonly enforcer: Enforcer | null;
   /** What the client has set client_min_messages to; the server's own stands at log. */

@@ -53,7 +53,8 @@ export class PolicySet {
   readonly policies: readonly PolicyInfo[];
   readonly #compiled: CompiledPolicies;
   readonly #byId: ReadonlyMap<string, PolicyInfo>;
-  readonly #holds: boolean;
+  /** Some policy has statements wait for people. */
+  readonly holds: boolean;
   readonly #answers = new BoundedMap<Answer>(MAX_DECISIONS);
   readonly #decisions = new BoundedMap<Decision>(MAX_DECISIONS);
   /** Principals, contexts and requests are made once and asked about often. */
@@ -67,7 +68,7 @@ export class PolicySet {
     this.#compiled = compiled;
     this.version = compiled.version;
     this.policies = compiled.policies;
-    this.#holds = compiled.policies.some(({ approvers }) => approvers.length > 0);
+    this.holds = compiled.policies.some(({ approvers }) => approvers.length > 0);
     this.#byId = new Map(compiled.policies.map((policy) => [policy.id, policy]));
   }
 
@@ -261,7 +262,7 @@ export class PolicySet {
 
   /** A hold may be a denial inside a transaction though no condition asks about that. */
   #looksAt(name: (typeof SWITCHES)[number]): boolean {
-    return this.#compiled.mentions.has(name) || (name === "inTransaction" && this.#holds);
+    return this.#compiled.mentions.has(name) || (name === "inTransaction" && this.holds);
   }
 
   #contextKey(context: PolicyContext): string {

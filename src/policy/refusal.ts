@@ -5,7 +5,6 @@
 
 import type { PolicyRequest } from "../analysis/requests.ts";
 import { GatewayError } from "../base/errors.ts";
-import { formatDuration } from "../config/duration.ts";
 import { printable } from "../identity/principal.ts";
 import type { Decision, Deny, Hold } from "./decision.ts";
 import { actionOn } from "./policy-set.ts";
@@ -52,15 +51,15 @@ function hintOf(all: readonly Refused<Deny>[]): string {
   return told.map(({ request, decision }) => printable(`${actionOn(request)}: ${decision.hint}`)).join("\n");
 }
 
+/** Where it cannot wait: who asks, and can wait, tells it otherwise. */
 function needsApproval({ request }: Refused<Hold>, all: readonly Refused<Hold>[]): GatewayError {
   const approvers = [...new Set(all.flatMap(({ decision }) => decision.approvers))].sort().join(" and ");
   const quorum = Math.max(...all.map(({ decision }) => decision.quorum));
-  const people = quorum === 1 ? "" : `, ${quorum} people of each,`;
-  const expires = formatDuration(Math.min(...all.map(({ decision }) => decision.expiresMs)));
-  const message = `${actionOn(request)} needs approval by ${approvers}${people}, which this gateway cannot ask for yet`;
-  return new GatewayError("STATEMENT_DENIED", printable(message.replace(",,", ",")), {
+  const people = quorum === 1 ? "" : ` (${quorum} people of each)`;
+  const message = `${actionOn(request)} needs approval by ${approvers}${people}, which cannot be waited for here`;
+  return new GatewayError("APPROVAL_IMPOSSIBLE", printable(message), {
     detail: detailOf(all),
-    hint: printable(`Ask ${approvers} to run it. Once approvals are served, it would wait for them up to ${expires}.`),
+    hint: "Send the statement alone, outside of a transaction and not inside a function: it then waits for approval.",
   });
 }
 

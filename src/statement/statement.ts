@@ -122,6 +122,10 @@ export interface PreparedStatement {
   readonly origin: Origin | null;
   /** The client's own words, where definitions of views were put in; they are asked once more at each Bind. */
   readonly meaning: MeaningText | null;
+  /** As the client sent it, where it may have to wait for people, who read it; null: it need not. */
+  readonly source: Uint8Array | null;
+  /** OIDs, as Parse had them. */
+  readonly parameterTypes: readonly number[];
   /** What the log says of its text: commitment and fingerprint, ready to be written. */
   readonly record: StatementRecord;
 }
@@ -151,6 +155,8 @@ export interface Portal {
   readonly inner: Evidence | null;
   /** How many statements the session had run when this was bound. */
   readonly boundAfter: number;
+  /** People have approved it; null: it needed nobody. The gateway's. */
+  readonly lifted: object | null;
   /** Of all its Executes together: a limit is one of the portal, however it is read. */
   readonly delivered: Delivered;
 }

@@ -119,6 +119,56 @@ SELECT ${JSON_OF}(
     WHERE p.oid ${EQ} w.oid AND n.oid ${EQ} p.pronamespace AND l.oid ${EQ} p.prolang)
 )`;
 
+/** Settings by which a statement may come to something else, whoever has set them. */
+const TELLING = [
+  ...["search_path", "role", "session_authorization", "session_replication_role", "row_security", "TimeZone"],
+  ...[
+    "DateStyle",
+    "IntervalStyle",
+    "default_transaction_isolation",
+    "transform_null_equals",
+    "array_nulls",
+    "xmloption",
+  ],
+];
+/** Of those that the session itself has set, the ones by which it does not: names and limits of the client's own. */
+const SILENT = ["application_name", "client_min_messages", "statement_timeout", "lock_timeout", "idle_session_timeout"];
+
+/**
+ * What may not change between what people read of a statement and what runs: a hash of the session's settings, of the rows of the relations
+ * and what inherits from them, refers to them and is triggered by them, and, where anything but the server's own code may run,
+ * of all functions that did not come with the server. Beside it what the session says of its approvals. Parameters: OIDs of relations; OIDs of
+ * functions, operators and types; names of relations, quoted. xmin is the version of a row of a catalog.
+ */
+export const SURROUNDINGS = `WITH RECURSIVE rel (oid) AS (
+  SELECT w.oid FROM pg_catalog.unnest($1${OIDS}) AS w (oid)
+  UNION SELECT pg_catalog.to_regclass(w.name)::pg_catalog.oid FROM pg_catalog.unnest($3${TEXTS}) AS w (name)
+  UNION SELECT n.oid FROM rel r,
+    LATERAL (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent ${EQ} r.oid
+      UNION ALL SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE k.confrelid ${EQ} r.oid) AS n (oid)),
+versions (line) AS (
+  SELECT pg_catalog.concat_ws(' ', 'r', c.oid, c.xmin, c.relowner) FROM rel r, pg_catalog.pg_class c WHERE c.oid ${EQ} r.oid
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 't', t.oid, t.xmin) FROM rel r, pg_catalog.pg_trigger t WHERE t.tgrelid ${EQ} r.oid
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 'k', k.oid, k.xmin) FROM rel r, pg_catalog.pg_constraint k
+    WHERE k.conrelid ${EQ} r.oid OR k.confrelid ${EQ} r.oid
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 'w', w.oid, w.xmin) FROM rel r, pg_catalog.pg_rewrite w WHERE w.ev_class ${EQ} r.oid
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 'p', p.oid, p.xmin) FROM rel r, pg_catalog.pg_policy p WHERE p.polrelid ${EQ} r.oid
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 'a', a.oid, a.xmin) FROM rel r, pg_catalog.pg_attrdef a WHERE a.adrelid ${EQ} r.oid
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 'f', p.oid, p.xmin) FROM pg_catalog.pg_proc p
+    WHERE p.oid OPERATOR(pg_catalog.>=) 16384
+      AND (EXISTS (SELECT 1 FROM pg_catalog.unnest($2${OIDS}) AS w (oid) WHERE w.oid OPERATOR(pg_catalog.>=) 16384)
+        OR EXISTS (SELECT 1 FROM rel r, pg_catalog.pg_trigger t WHERE t.tgrelid ${EQ} r.oid AND NOT t.tgisinternal))
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 's', s.name, s.setting) FROM pg_catalog.pg_settings s
+    WHERE s.name ${EQ} ANY ('{${TELLING.join(",")}}'${TEXTS})
+      OR (s.source ${EQ} ANY ('{session,client}'${TEXTS}) AND s.name ${NE} ALL ('{${SILENT.join(",")}}'${TEXTS})
+        AND NOT pg_catalog.starts_with(s.name, 'postern.') AND NOT pg_catalog.starts_with(s.name, 'transaction_')
+        AND NOT pg_catalog.starts_with(s.name, 'debug_print'))
+  UNION ALL SELECT pg_catalog.concat_ws(' ', 'u', session_user, current_user))
+SELECT ${JSON_OF}('approval', pg_catalog.current_setting('postern.approval', true),
+  'purpose', pg_catalog.current_setting('postern.purpose', true),
+  'hash', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to((SELECT pg_catalog.string_agg(v.line, '; ' ORDER BY v.line COLLATE pg_catalog."C")
+    FROM versions v), 'UTF8')), 'hex'))`;
+
 const Oid = z.int().min(0).max(0xffff_ffff);
 /** json_agg of nothing is NULL. */
 const list = <T extends z.ZodType>(of: T) =>
@@ -161,6 +211,19 @@ const Names = z.object({
 /** @param text the value of {@link NAMES}. Null: it is not as expected. */
 export function namesAnswer(text: string): NamesFound | null {
   return Names.safeParse(parsed(text)).data ?? null;
+}
+
+const Surroundings = z.object({
+  hash: z.string(),
+  /** As the session has set them; null or "": it has not. */
+  approval: z.string().nullable(),
+  purpose: z.string().nullable(),
+});
+export type SurroundingsFound = Readonly<z.infer<typeof Surroundings>>;
+
+/** @param text the value of {@link SURROUNDINGS}. Null: it is not as expected. */
+export function surroundingsAnswer(text: string): SurroundingsFound | null {
+  return Surroundings.safeParse(parsed(text)).data ?? null;
 }
 
 const Column = z.object({
