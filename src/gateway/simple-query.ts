@@ -4,6 +4,7 @@
  * depends on names is judged at each one's turn, when the server has said what they mean there.
  */
 
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { GatewayError } from "../base/errors.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
@@ -22,6 +23,8 @@ import type { WireLink } from "./wire-link.ts";
 /** A statement of the string. What depends on names was asked when it was its turn among them. */
 interface Planned {
   readonly statement: PreparedStatement;
+  /** As it was read. */
+  readonly read: ParsedStatement | null;
   /** The whole text that its positions are counted in; null: the string itself. */
   readonly text: Uint8Array | null;
   readonly durable: boolean;
@@ -33,17 +36,19 @@ interface Planned {
 }
 
 /**
- * `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
+ * `anew`: the text that was made for it is old, another is to be. `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
  * functions, and a write waits for what that showed. `running`: nothing may be sent behind it yet. `copying`: the data is.
  */
-type Stage = "due" | "parsed" | "bound" | "running" | "copying";
+type Stage = "anew" | "due" | "parsed" | "bound" | "running" | "copying";
 
 interface Pending {
   readonly query: Uint8Array;
-  readonly plan: readonly Planned[];
+  readonly plan: Planned[];
   next: number;
   stage: Stage;
   asked: Evidence | null;
+  /** How often a text was made anew. */
+  renewed: number;
 }
 
 export class SimpleQuery {
@@ -116,11 +121,18 @@ export class SimpleQuery {
         this.#intents.refuse(statement, null, refusal);
         return refusal;
       }
-      plan.push(this.#plan(statement, readable, query));
+      plan.push(this.#plan(statement, readable, query, parsed));
     }
     link.names.removeUnnamed(link.batch);
     this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
-    this.#pending = { query: link.enforcer === null ? query : query.slice(), plan, next: 0, stage: "due", asked: null };
+    this.#pending = {
+      query: link.enforcer === null ? query : query.slice(),
+      plan,
+      next: 0,
+      stage: "due",
+      asked: null,
+      renewed: 0,
+    };
     return this.proceed();
   }
 
@@ -141,7 +153,7 @@ export class SimpleQuery {
     };
   }
 
-  #plan(statement: PreparedStatement, { bytes }: SentText, query: Uint8Array): Planned {
+  #plan(statement: PreparedStatement, { bytes }: SentText, query: Uint8Array, read: ParsedStatement | null): Planned {
     const link = this.#link;
     const text = bytes === query ? null : bytes;
     const durable = mayWrite(link, statement);
@@ -150,7 +162,7 @@ export class SimpleQuery {
     const behind = behindName(link, statement);
     const inner = innerFor(link, statement);
     const changes = applyEffects(link, statement, inner); // the next is judged as if this had run
-    return { statement, text, durable, binary, behind, changes, inner };
+    return { statement, read, text, durable, binary, behind, changes, inner };
   }
 
   /** Goes on as far as it can. @returns why the statement whose turn it is may not run: the rest is given up. */
@@ -187,6 +199,7 @@ export class SimpleQuery {
       if (this.#link.opaqueRuns) return "wait";
       return this.#done(pending, true);
     }
+    if (pending.stage === "anew") return this.#renew(pending, planned);
     if (pending.stage === "due") {
       // It may turn out that it stands behind an error.
       if (this.#link.holdsWrites && (planned.durable || statement.parsed?.class !== "read"))
@@ -205,13 +218,34 @@ export class SimpleQuery {
     const early = planned.durable ? null : this.#inquiry.early(statement);
     const ruling = early ?? this.#ruling(statement, pending.asked);
     if (ruling === null) return "wait";
-    if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
+    if (ruling.error !== null) {
+      if (ruling.error.code !== "PLAN_CHANGED" || !mayRenew(pending, planned))
+        return this.#refuse(planned, ruling.error, ruling);
+      pending.stage = "anew";
+      return "on";
+    }
     if (pending.stage === "bound") return this.#run(pending, planned, ruling);
     this.#bind(pending, planned);
     const { evidence } = statement;
     const waits =
       evidence !== null && (planned.durable || ruling.inside === "judge" || !this.#inquiry.mayRunEarly(evidence));
     return waits ? "on" : this.#run(pending, planned, ruling);
+  }
+
+  /** The database has changed since its text was made: where a client had prepared it, it would have to do so again, and here nobody had. */
+  #renew(pending: Pending, { statement, read }: Planned): "on" | "wait" | GatewayError {
+    const sent = sentFor(this.#link, read, pending.query);
+    if (sent === null) return "wait";
+    if (sent instanceof GatewayError) {
+      this.#intents.refuse(statement, null, sent);
+      return sent;
+    }
+    this.#inquiry.settled();
+    pending.renewed++;
+    pending.stage = "due";
+    pending.asked = null;
+    pending.plan[pending.next] = this.#plan(this.#statement(sent, statement.record), sent, pending.query, read);
+    return "on";
   }
 
   #until(run: StatementRun | null): "wait" {
@@ -336,3 +370,10 @@ export class SimpleQuery {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Where the database changes all the time, what was made for it is old before it was used. */
+const MAX_RENEWED = 5;
+
+/** It was looked at, and has done nothing: neither on the server nor to the session's names. */
+function mayRenew({ stage, renewed }: Pending, { changes }: Planned): boolean {
+  return stage === "parsed" && changes === null && renewed < MAX_RENEWED;
+}
