@@ -4,6 +4,7 @@
  * depends on names is judged at each one's turn, when the server has said what they mean there.
  */
 
+import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { changed } from "../approval/errors.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Hold } from "../policy/decision.ts";
@@ -25,6 +26,8 @@ import type { WireLink } from "./wire-link.ts";
 /** A statement of the string. What depends on names was asked when it was its turn among them. */
 interface Planned {
   readonly statement: PreparedStatement;
+  /** As it was read. */
+  readonly read: ParsedStatement | null;
   /** The whole text that its positions are counted in; null: the string itself. */
   readonly text: Uint8Array | null;
   readonly durable: boolean;
@@ -36,14 +39,14 @@ interface Planned {
 }
 
 /**
- * `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
+ * `anew`: the text that was made for it is old, another is to be. `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
  * functions, and a write waits for what that showed. `running`: nothing may be sent behind it yet. `copying`: the data is.
  */
-type Stage = "due" | "parsed" | "bound" | "running" | "copying";
+type Stage = "anew" | "due" | "parsed" | "bound" | "running" | "copying";
 
 interface Pending {
   readonly query: Uint8Array;
-  readonly plan: readonly Planned[];
+  readonly plan: Planned[];
   next: number;
   stage: Stage;
   asked: Evidence | null;
@@ -51,6 +54,8 @@ interface Pending {
   lifted: Lifted | null;
   /** It is looked at anew, since it was approved. */
   looked: boolean;
+  /** How often a text was made anew. */
+  renewed: number;
 }
 
 export class SimpleQuery {
@@ -123,12 +128,13 @@ export class SimpleQuery {
         this.#intents.refuse(statement, null, refusal);
         return refusal;
       }
-      plan.push(this.#plan(statement, readable, query));
+      plan.push(this.#plan(statement, readable, query, parsed));
     }
     link.names.removeUnnamed(link.batch);
     this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
     const kept = link.enforcer === null ? query : query.slice();
-    this.#pending = { query: kept, plan, next: 0, stage: "due", asked: null, lifted: null, looked: false };
+    const fresh = { asked: null, lifted: null, looked: false, renewed: 0 };
+    this.#pending = { query: kept, plan, next: 0, stage: "due", ...fresh };
     return this.proceed();
   }
 
@@ -151,7 +157,7 @@ export class SimpleQuery {
     };
   }
 
-  #plan(statement: PreparedStatement, { bytes }: SentText, query: Uint8Array): Planned {
+  #plan(statement: PreparedStatement, { bytes }: SentText, query: Uint8Array, read: ParsedStatement | null): Planned {
     const link = this.#link;
     const text = bytes === query ? null : bytes;
     const durable = mayWrite(link, statement);
@@ -160,7 +166,7 @@ export class SimpleQuery {
     const behind = behindName(link, statement);
     const inner = innerFor(link, statement);
     const changes = applyEffects(link, statement, inner); // the next is judged as if this had run
-    return { statement, text, durable, binary, behind, changes, inner };
+    return { statement, read, text, durable, binary, behind, changes, inner };
   }
 
   /** Goes on as far as it can. @returns why the statement whose turn it is may not run: the rest is given up. */
@@ -199,6 +205,7 @@ export class SimpleQuery {
       if (this.#link.opaqueRuns) return "wait";
       return this.#done(pending, true);
     }
+    if (pending.stage === "anew") return this.#renew(pending, planned);
     if (pending.stage === "due") {
       // It may turn out that it stands behind an error.
       if (this.#link.holdsWrites && (planned.durable || statement.parsed?.class !== "read"))
@@ -221,7 +228,12 @@ export class SimpleQuery {
     if (ruling === null) return "wait";
     if (ruling.hold !== null && lifted === null && this.#link.holding !== null)
       return this.#lift(pending, planned, ruling.hold, ruling);
-    if (ruling.error !== null) return this.#refuse(planned, ruling.error, ruling);
+    if (ruling.error !== null) {
+      if (ruling.error.code !== "PLAN_CHANGED" || !mayRenew(pending, planned))
+        return this.#refuse(planned, ruling.error, ruling);
+      pending.stage = "anew";
+      return "on";
+    }
     if (lifted !== null && !isAsApproved(lifted, evidenceBehind(this.#link.names, statement)))
       return this.#refuse(planned, changed(lifted.approval), ruling);
     if (pending.stage === "bound") return this.#run(pending, planned, ruling);
@@ -273,6 +285,22 @@ export class SimpleQuery {
     pending.lifted = outcome;
     // What was found at once, of one that was approved before, may have left the batch that it was parsed in.
     if (!this.#link.batchOpen) pending.stage = "due";
+    return "on";
+  }
+
+  /** The database has changed since its text was made: where a client had prepared it, it would have to do so again, and here nobody had. */
+  #renew(pending: Pending, { statement, read }: Planned): "on" | "wait" | GatewayError {
+    const sent = sentFor(this.#link, read, pending.query);
+    if (sent === null) return "wait";
+    if (sent instanceof GatewayError) {
+      this.#intents.refuse(statement, null, sent);
+      return sent;
+    }
+    this.#inquiry.settled();
+    pending.renewed++;
+    pending.stage = "due";
+    pending.asked = null;
+    pending.plan[pending.next] = this.#plan(this.#statement(sent, statement.record), sent, pending.query, read);
     return "on";
   }
 
@@ -401,3 +429,10 @@ export class SimpleQuery {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Where the database changes all the time, what was made for it is old before it was used. */
+const MAX_RENEWED = 5;
+
+/** It was looked at, by nobody but the server, and has done nothing: neither on the server nor to the session's names. */
+function mayRenew({ stage, renewed, lifted }: Pending, { changes }: Planned): boolean {
+  return stage === "parsed" && lifted === null && changes === null && renewed < MAX_RENEWED;
+}

@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reportOf } from "../../src/wire/error-response.ts";
 import { encodeBind, encodeExecute, encodeParse, encodeSync } from "../../src/wire/extended.ts";
@@ -346,5 +347,35 @@ describe.each([15, 18] as const)("views that compute with masked columns of Post
     // 0A000 where the catalog has been read anew meanwhile: the temporary table of the session before is gone.
     expect(["42501", "0A000"]).toContain(errorOf(answer));
     expect(rows(after)).toEqual([["other"]]);
+  });
+
+  it("are put in anew where they were defined anew meanwhile: who sent a string has nothing to prepare again", async () => {
+    const client = await connect();
+    const owner = new pg.Client({ connectionString: postgres.url("shop") });
+    await owner.connect();
+    await owner.query(
+      "CREATE VIEW turned AS SELECT id, CASE WHEN ssn LIKE '1%' THEN 'old' ELSE 'old other' END AS kind FROM people",
+    );
+    await owner.query("GRANT SELECT ON turned TO app");
+    const text = "SELECT kind FROM turned WHERE id = 1";
+    expect(rows(await client.query(text))).toEqual([["old other"]]);
+
+    await owner.query("BEGIN; LOCK TABLE people");
+    await owner.query(
+      "CREATE OR REPLACE VIEW turned AS SELECT id, CASE WHEN ssn LIKE '1%' THEN 'new' ELSE 'new other' END AS kind FROM people",
+    );
+    const answer = client.query(text);
+    for (;;) {
+      const waiting = await owner.query(
+        "SELECT 1 FROM pg_locks WHERE NOT granted AND relation IN ('people'::regclass, 'turned'::regclass)",
+      );
+      if (waiting.rowCount !== 0) break;
+    }
+    await owner.query("COMMIT");
+
+    expect([errorOf(await answer), rows(await answer)]).toEqual([null, [["new other"]]]);
+    client.destroy();
+    await owner.query("DROP VIEW turned");
+    await owner.end();
   });
 });
