@@ -413,6 +413,7 @@ export class Holding {
     const { id: session } = this.#link.parts.journal.facts;
     this.#when(now, this.#options.approvals.consume(approval, sameness, session), (taken) => {
       now.open = null;
+      this.#inquiry.settled(); // it goes on in another batch
       const { id } = approval;
       this.#done(now, taken ? new Lifted(id, reachedGroups(approval), sameness.tree) : changed(id));
     });
