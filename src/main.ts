@@ -187,6 +187,7 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     },
     freezes,
     store,
+    approvals,
     record: (entry) => log.whenDurable(log.append(entry)),
     renderMetrics: () => metrics.render(),
     logger,

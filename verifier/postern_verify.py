@@ -4,15 +4,7 @@ Needs Python 3.9 and nothing else, and shares no code with Postern: it was writt
 (C2SP tlog-tiles, tlog-checkpoint, signed-note, tlog-proof; RFC 6962, 8032, 8785) and from docs/reference/events.md.
 Exit status: 0 all is well; 1 something is wrong, one sentence for each thing; 2 it was called wrongly."""
 
-import argparse
-import base64
-import datetime
-import functools
-import hashlib
-import json
-import os
-import re
-import sys
+import argparse, base64, datetime, functools, hashlib, json, os, re, sys  # noqa: E401
 from decimal import Decimal
 
 class Wrong(ValueError):
@@ -108,13 +100,11 @@ def leaf_hash(entry):
     return hashlib.sha256(b"\x00" + entry).digest()
 def node_hash(left, right):
     return hashlib.sha256(b"\x01" + left + right).digest()
-
 def full_tree(hashes):
     """The hash over a complete subtree: a power of two of nodes."""
     while len(hashes) > 1:
         hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
     return hashes[0]
-
 def tree_root(edge):
     """The root by the last tile of each level, lowest first: the tree's right edge."""
     root = None
@@ -124,7 +114,6 @@ def tree_root(edge):
             subtree, hashes = full_tree(hashes[-size:]), hashes[:-size]
             root = subtree if root is None else node_hash(subtree, root)
     return hashlib.sha256(b"").digest() if root is None else root
-
 def inclusion_root(index, size, leaf, proof):
     """The root that an inclusion proof leads to (section 2.1.1: the proof's last hash is that of the other half)."""
     need((size == 1) == (not proof), "has too many hashes or too few")
@@ -150,7 +139,6 @@ def number(text):
     return value
 DECODE = json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=number).raw_decode
 ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-
 def canonical(value):
     """In full. ENCODE is faster, and differs for names beyond U+FFFF and for very small and large numbers."""
     if isinstance(value, dict):
@@ -159,7 +147,6 @@ def canonical(value):
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
     return ecmascript_number(value) if isinstance(value, float) else ENCODE(value)
-
 def parse_entry(data):
     try:
         text = data.decode("utf-8")
@@ -172,8 +159,7 @@ def parse_entry(data):
 
 # ---- what entries say (docs/reference/events.md) ----
 SESSION_TYPES = frozenset(["session.opened", "session.closed", "statement.decided", "statement.finished",
-                           "reveal.used", "alarm.detector_hit", "alarm.unproven",
-                           "transaction.committed",
+                           "reveal.used", "alarm.detector_hit", "alarm.unproven", "transaction.committed",
                            "transaction.rolled_back"])
 def whole(value):
     return type(value) is int and value >= 0  # to isinstance(), true and false are whole numbers
@@ -190,6 +176,7 @@ class Contents:
         self.open, self.ended = {}, set()  # session: [next sessionSeq, number decided, permitted ones not finished]
         self.alive, self.excused = None, 0  # last sign of life in this run; seconds since that an alarm accounts for
         self.heartbeats = []  # (index, size, root): states of the registry
+        self.approved, self.taken = {}, {}  # leaf: (approval, binding); approval: the session that took its one attempt
         self.records = {}  # in the registry, by origin: [(type, size, root, vkey)]
 
     def check(self, index, data):
@@ -202,6 +189,8 @@ class Contents:
         need(exact, "has a ts that is not in UTC with microseconds")
         need(self.now > before, "has a ts that is not later than that of the entry before it")
         need(("session" in entry) == ("sessionSeq" in entry) == in_session, "has, or lacks, the members of a session")
+        if "approval" in entry and not self.holes:
+            self.of_approval(kind, entry, index)
         if in_session:
             self.holes or self.of_session(kind, entry)
         elif kind in ("log.opened", "log.updated", "log.closed"):
@@ -212,6 +201,19 @@ class Contents:
             self.excused += entry["seconds"]
         elif kind == "key.created" and entry["purpose"] == "log":
             need(entry["vkey"] == self.vkey, "names another key than log.vkey")
+
+    def of_approval(self, kind, entry, index):
+        name, bound = entry["approval"], (entry["approval"], entry.get("binding"))
+        if kind == "approval.decided" and entry["verdict"] == "approved":
+            self.approved[index] = bound
+        elif kind == "approval.consumed":
+            need(name not in self.taken, "uses an approval a second time")
+            need(entry["decisions"], "uses an approval that nobody gave")
+            self.taken[name], own = entry["forSession"], self.origin.rpartition("/")[2]
+            given = [self.approved.get(leaf["index"]) == bound for leaf in entry["decisions"] if leaf["instance"] == own]
+            need(all(given), "uses an approval that the entries which it names do not give")
+        elif kind == "statement.decided":
+            need(self.taken.get(name) == entry["session"], "runs on an approval that its session has not taken")
 
     def of_session(self, kind, entry):
         name, place, opens = entry["session"], entry["sessionSeq"], kind == "session.opened"
@@ -264,7 +266,6 @@ def tile_path(kind, index, width):
     while rest:
         path, rest = f"x{rest % 1000:03d}/{path}", rest // 1000
     return f"tile/{kind}/{path}" + ("" if width == WIDTH else f".p/{width}")
-
 def items_of(kind, data):
     """The hashes of a tile, or entries of a bundle, each behind its length in two bytes; none if the end is uneven."""
     items, at = [], 0
@@ -273,7 +274,6 @@ def items_of(kind, data):
         at = start + (int.from_bytes(data[at:start], "big") if start > at else HASH)
         items.append(data[start:at])
     return items if at == len(data) else []
-
 def shape(kind, size):
     """(number of full tiles, width of the partial one behind them) of a level, in a tree of this size"""
     return divmod(size // WIDTH ** (0 if kind == "entries" else int(kind)), WIDTH)

@@ -45,7 +45,7 @@ describe("a stored entry that is not what it should be", () => {
   });
 
   it("is told apart from one of a type that a later version added", () => {
-    expect(judgeEntry(good.replace("alarm.clock_stepped", "approval.requested")).kind).toBe("unknown");
+    expect(judgeEntry(good.replace("alarm.clock_stepped", "approval.dreamt")).kind).toBe("unknown");
     expect(judgeEntry(good.replace('"v":1', '"v":2')).kind).toBe("unknown");
   });
 });

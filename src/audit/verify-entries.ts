@@ -15,6 +15,14 @@ interface SessionSeen {
   readonly open: Set<number>;
 }
 
+/** An approval, from its decisions to the statement that ran on it. */
+interface ApprovalSeen {
+  /** Leaves that approve it, with what they are bound to. */
+  readonly approved: Map<number, unknown>;
+  /** Session that has taken its one attempt. */
+  takenBy?: unknown;
+}
+
 /** State of the registry that a heartbeat vouches for. */
 export interface RegistryAnchor {
   readonly index: number;
@@ -26,6 +34,9 @@ export interface RegistryAnchor {
 export class EntryChecker {
   readonly #problem: (text: string) => void;
   readonly #sessions = new Map<string, SessionSeen>();
+  readonly #approvals = new Map<string, ApprovalSeen>();
+  /** Last part of the origin: how entries name this log. */
+  #instance = "";
   #ts = "";
   #micros = 0;
   /** When the gateway was last seen alive; 0 while it does not run. */
@@ -55,6 +66,7 @@ export class EntryChecker {
     if (entry.seq !== index) this.#problem(`entry ${index} says that it is entry ${entry.seq}`);
     this.#checkTime(index, entry);
     this.#checkRun(index, entry);
+    if (typeof entry["approval"] === "string") this.#checkApproval(index, entry, entry["approval"]);
     if (typeof entry.session === "string") this.#checkSession(index, entry, entry.session);
     this.lastType = entry.type;
     return entry;
@@ -79,7 +91,8 @@ export class EntryChecker {
   }
 
   /** Signs of life: a run begins with gateway.started, ends with gateway.stopped, and beats in between. */
-  #checkRun(index: number, { type, registry }: StoredEntry & { readonly registry?: unknown }): void {
+  #checkRun(index: number, entry: StoredEntry): void {
+    const { type, registry, origin } = entry as StoredEntry & { readonly registry?: unknown; readonly origin?: unknown };
     const alive = this.#aliveMicros;
     if (type === "alarm.log_interrupted" || type === "journal.recovered") this.#aliveMicros = 0;
     else if (alive > 0 && this.#micros - alive > MAX_GAP_MICROS) {
@@ -90,6 +103,7 @@ export class EntryChecker {
     if (type === "gateway.heartbeat" && isTree(registry)) this.anchor = { index, ...registry };
     if (type === "gateway.started" || type === "gateway.heartbeat") this.#aliveMicros = this.#micros;
     if (type === "gateway.stopped") this.#aliveMicros = 0;
+    if (type === "gateway.started") this.#instance = String(origin).replace(/^.*\//, "");
     if (type !== "gateway.started" && type !== "gateway.stopped") return;
     for (const [session] of this.#sessions)
       this.#problem(`session ${session} is still open at entry ${index}, ${type}`);
@@ -114,6 +128,29 @@ export class EntryChecker {
     this.#checkStatement(index, entry, session, id);
   }
 
+  /** What runs on an approval has people's decisions on record, and one attempt. Decisions in logs of other gateways are judged there. */
+  #checkApproval(index: number, entry: StoredEntry, id: string): void {
+    const known = this.#approvals.get(id);
+    const seen = known ?? { approved: new Map<number, unknown>() };
+    if (known === undefined) this.#approvals.set(id, seen);
+    if (entry.type === "approval.decided" && entry["verdict"] === "approved") seen.approved.set(index, entry["binding"]);
+    if (entry.type === "approval.consumed") {
+      if (seen.takenBy !== undefined) this.#problem(`entry ${index} uses approval ${id} a second time`);
+      const decisions = leaves(entry["decisions"]);
+      if (decisions.length === 0) this.#problem(`entry ${index} uses approval ${id}, which nobody gave`);
+      for (const leaf of decisions) {
+        const here = leaf.instance === this.#instance && !this.#skipped;
+        if (here && seen.approved.get(leaf.index) !== entry["binding"])
+          this.#problem(`entry ${index} uses approval ${id}, which entry ${leaf.index} does not give`);
+      }
+      seen.takenBy = entry["forSession"];
+      seen.approved.clear();
+    }
+    const runs = entry.type === "statement.decided" && !this.#skipped;
+    if (runs && seen.takenBy !== entry.session)
+      this.#problem(`entry ${index} runs on approval ${id}, which its session has not taken`);
+  }
+
   #checkStatement(index: number, entry: StoredEntry, session: SessionSeen, id: string): void {
     if (entry.type === "statement.decided") {
       session.statements += 1;
@@ -134,6 +171,10 @@ export class EntryChecker {
         this.#problem(`statement ${open} of session ${id} has no outcome at its end, entry ${index}`);
     }
   }
+}
+
+function leaves(value: unknown): readonly { readonly instance: string; readonly index: number }[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function isTree(value: unknown): value is { readonly size: number; readonly root: string } {

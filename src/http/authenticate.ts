@@ -91,6 +91,7 @@ function rolesOf(groups: Door["roles"], principal: Principal): readonly Role[] {
 
 const NEEDED: Readonly<Record<Exclude<Access, "public">, readonly Role[] | null>> = {
   person: null,
+  decider: null, // the request itself says who: see routes/approvals.ts
   reader: ["auditor", "admin"],
   admin: ["admin"],
 };

@@ -126,6 +126,69 @@ export const PrincipalState = z.object({
   changed: z.boolean(),
 });
 
+const Groups = z.array(z.string());
+const ApprovalState = z.enum(["pending", "approved", "denied", "consumed", "withdrawn", "expired", "void"]);
+
+/** A statement that waits for people, or has. */
+export const Approval = z.object({
+  id: z.string(),
+  state: ApprovalState,
+  /** wait: its client waits. defer: it was told to come back. */
+  mode: z.enum(["wait", "defer"]),
+  database: z.string(),
+  /** Id of the principal that asks. */
+  principal: z.string(),
+  session: z.string(),
+  class: z.string(),
+  fingerprint: z.string(),
+  /** Why it is held, by the policies that hold it. */
+  reason: z.string(),
+  approvers: Groups,
+  /** Distinct people of each group. */
+  quorum: Count,
+  /** Groups that have not approved it yet. */
+  missing: Groups,
+  requestedAt: Time,
+  expiresAt: Time,
+  /** Hash of what there is to see: a decision names it. */
+  cardHash: z.string(),
+  endedAt: Time.nullable(),
+  endedReason: z.string().nullable(),
+  decisions: z.array(
+    z.object({
+      by: z.string(),
+      verdict: z.enum(["approve", "deny"]),
+      group: z.string().nullable(),
+      reason: z.string().nullable(),
+      at: Time,
+      seconds: z.number(),
+    }),
+  ),
+  /** Null: the caller may decide it. Else why not. */
+  mayNotDecide: z.string().nullable(),
+  /** What is to be decided; null: the request has ended, and nothing of it is kept. */
+  card: z
+    .looseObject({
+      statement: z.string(),
+      parameters: z.array(z.looseObject({ typeOid: z.number(), format: z.string(), value: z.string().nullable() })),
+      environment: z.string(),
+      role: z.string(),
+      clientAddress: z.string(),
+      applicationName: z.string().nullable(),
+      /** In the agent's own words: verified by nobody. */
+      purpose: z.string().nullable(),
+      maxRows: z.number().nullable(),
+      requests: z.array(z.looseObject({ action: z.string(), resource: z.string(), decision: z.string() })),
+    })
+    .nullable(),
+});
+
+export const ApprovalPage = z.object({
+  approvals: z.array(Approval),
+  /** `before` of the next page; null: this is the last. */
+  next: z.string().nullable(),
+});
+
 /** RFC 9457. `type` is `urn:postern:problem:<code>`; the codes are in problem.ts. */
 export const Problem = z.object({
   type: z.string(),
@@ -170,8 +233,20 @@ const StatementQuery = z.strictObject({
   limit: Limit,
 });
 
-/** Who may ask. `reader`: auditor or admin. Agents' tokens open nothing here. */
-export type Access = "public" | "person" | "reader" | "admin";
+const ApprovalQuery = z.strictObject({
+  state: ApprovalState.optional(),
+  database: Name.optional(),
+  before: Text.min(1).max(100).optional(),
+  limit: Limit,
+});
+/** SHA-256 of the card that the person was shown. */
+const Card = z.string().regex(/^[0-9a-f]{64}$/);
+
+/**
+ * Who may ask. `reader`: auditor or admin. `decider`: a person whom the request for approval is for; those with a role may read it.
+ * Agents' tokens open nothing here.
+ */
+export type Access = "public" | "person" | "decider" | "reader" | "admin";
 
 export interface Operation {
   readonly id: string;
@@ -265,6 +340,50 @@ export const OPERATIONS = {
     query: None,
     body: Reason,
     answer: z.object({ id: z.string(), killed: z.literal(true) }),
+  },
+  listApprovals: {
+    id: "listApprovals",
+    method: "GET",
+    path: "/api/v1/approvals",
+    access: "person",
+    summary: "Statements that wait for people, and that have: those that you may see, newest first",
+    params: None,
+    query: ApprovalQuery,
+    body: None,
+    answer: ApprovalPage,
+  },
+  readApproval: {
+    id: "readApproval",
+    method: "GET",
+    path: "/api/v1/approvals/{id}",
+    access: "decider",
+    summary: "One of them, with what there is to decide",
+    params: Id,
+    query: None,
+    body: None,
+    answer: Approval,
+  },
+  approveStatement: {
+    id: "approveStatement",
+    method: "POST",
+    path: "/api/v1/approvals/{id}/approve",
+    access: "decider",
+    summary: "Approve a statement: it runs once, if it is still what you were shown",
+    params: Id,
+    query: None,
+    body: z.strictObject({ card: Card, reason: Text.trim().min(1).max(500).optional() }),
+    answer: Approval,
+  },
+  denyStatement: {
+    id: "denyStatement",
+    method: "POST",
+    path: "/api/v1/approvals/{id}/deny",
+    access: "decider",
+    summary: "Deny a statement: its agent reads the reason",
+    params: Id,
+    query: None,
+    body: z.strictObject({ card: Card, reason: Text.trim().min(1).max(500) }),
+    answer: Approval,
   },
   listPrincipals: {
     id: "listPrincipals",

@@ -8,6 +8,8 @@ type Schema = Readonly<Record<string, unknown>>;
 const ACCESS = {
   public: "Open to anyone.",
   person: "Needs the token of a person.",
+  decider:
+    "Needs the token of a person whom the request is for; those with a role may read it. A decision is an entry in the audit log before it counts.",
   reader: "Needs the token of a person with the role auditor or admin.",
   admin: "Needs the token of a person with the role admin. Is an entry in the audit log before it takes effect.",
 } as const;

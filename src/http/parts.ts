@@ -1,5 +1,6 @@
 /** What the HTTP server is given of the gateway, as main.ts hands it in. No state and no behaviour of its own. */
 
+import type { Approvals } from "../approval/approvals.ts";
 import type { EntryBody } from "../audit/entry.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Secret } from "../base/secret.ts";
@@ -89,6 +90,7 @@ export interface HttpServerOptions {
   readonly gateway: GatewayView;
   readonly freezes: Pick<FreezeRegistry, "isFrozen" | "list" | "freeze" | "unfreeze">;
   readonly store: Pick<Store, "state" | "run">;
+  readonly approvals: Pick<Approvals, "list" | "read" | "decide">;
   /** Resolves when the entry is on disk. An action takes effect only then. @throws {GatewayError} AUDIT_UNAVAILABLE */
   record(entry: EntryBody): Promise<void>;
   renderMetrics(): Promise<string>;

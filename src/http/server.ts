@@ -15,6 +15,7 @@ import { openApiDocument } from "./openapi.ts";
 import type { HttpLimits, HttpServerOptions } from "./parts.ts";
 import { HttpProblem, PROBLEMS, problemResponse } from "./problem.ts";
 import { asProblem, Router } from "./router.ts";
+import { addApprovals } from "./routes/approvals.ts";
 import { addDatabases } from "./routes/databases.ts";
 import { addDiscovery } from "./routes/discovery.ts";
 import { addHealth } from "./routes/health.ts";
@@ -108,6 +109,7 @@ function createApp(options: HttpServerOptions, limits: HttpLimits): Hono {
   addWhoami(router);
   addDatabases(router, gateway);
   addSessions(router, options);
+  addApprovals(router, options);
   addPrincipals(router, options);
   return app;
 }

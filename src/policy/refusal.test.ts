@@ -80,12 +80,12 @@ describe("the refusal of a statement", () => {
     expect(error?.message).toBe("policy does not permit select on table shop.public.salaries");
   });
 
-  it("of a held statement says by whom it needs approval, and that it cannot be asked for yet", () => {
+  it("of a held statement says by whom it needs approval, and where it could wait for that", () => {
     expect(refusalOf([request("update", "orders")], [HOLD])).toMatchObject({
       sqlstate: "42501",
-      message: "update on table shop.public.orders needs approval by dba, which this gateway cannot ask for yet",
+      message: "update on table shop.public.orders needs approval by dba, which cannot be waited for here",
       detail: "Policy writes-wait: writes are approved by a DBA (update on table shop.public.orders).",
-      hint: "Ask dba to run it. Once approvals are served, it would wait for them up to 15m.",
+      hint: "Send the statement alone, outside of a transaction and not inside a function: it then waits for approval.",
     });
   });
 

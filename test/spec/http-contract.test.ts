@@ -19,7 +19,13 @@ const rows = new Map(
     .map((cells) => [(cells[1] ?? "").replaceAll("`", ""), cells.slice(2, -1)]),
 );
 
-const WHO = { public: "anyone", person: "a person", reader: "auditor, admin", admin: "admin" } as const;
+const WHO = {
+  public: "anyone",
+  person: "a person",
+  decider: "whom it is for",
+  reader: "auditor, admin",
+  admin: "admin",
+} as const;
 
 describe("docs/reference/http.md", () => {
   it.each(
@@ -42,7 +48,9 @@ describe("docs/reference/http.md", () => {
   });
 
   it("names each parameter of the lists", () => {
-    const names = [OPERATIONS.listSessions, OPERATIONS.listStatements].flatMap((each) => Object.keys(each.query.shape));
+    const names = [OPERATIONS.listSessions, OPERATIONS.listStatements, OPERATIONS.listApprovals].flatMap((each) =>
+      Object.keys(each.query.shape),
+    );
 
     expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });

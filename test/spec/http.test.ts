@@ -29,7 +29,12 @@ afterAll(async () => {
 });
 
 /** A request that each operation takes, with what it needs to succeed. */
-const ASKS: Readonly<Record<keyof typeof OPERATIONS, { readonly path: string; readonly body?: object }>> = {
+const ASKS: Readonly<
+  Record<
+    Exclude<keyof typeof OPERATIONS, "readApproval" | "approveStatement" | "denyStatement">,
+    { readonly path: string; readonly body?: object }
+  >
+> = {
   discovery: { path: "/api/v1/discovery" },
   whoami: { path: "/api/v1/whoami" },
   listDatabases: { path: "/api/v1/databases" },
@@ -37,13 +42,14 @@ const ASKS: Readonly<Record<keyof typeof OPERATIONS, { readonly path: string; re
   readSession: { path: "/api/v1/sessions/ses_x" },
   listStatements: { path: "/api/v1/sessions/ses_x/statements" },
   killSession: { path: "/api/v1/sessions/ses_x/kill", body: { reason: "test" } },
+  listApprovals: { path: "/api/v1/approvals" },
   listPrincipals: { path: "/api/v1/principals?state=frozen" },
   freezePrincipal: { path: "/api/v1/principals/someone/freeze", body: { reason: "test" } },
   unfreezePrincipal: { path: "/api/v1/principals/someone/unfreeze", body: { reason: "test" } },
 };
-const NAMES = Object.keys(ASKS).filter((name): name is keyof typeof OPERATIONS => name in OPERATIONS);
+const NAMES = Object.keys(ASKS).filter((name): name is keyof typeof ASKS => name in OPERATIONS);
 
-function askFor(name: keyof typeof OPERATIONS, token?: string) {
+function askFor(name: keyof typeof ASKS, token?: string) {
   const { path, body } = ASKS[name];
   api.parts.gateway.live = [liveSession("ses_x")];
   const ask: Ask = { method: OPERATIONS[name].method, ...(token === undefined ? {} : { token }) };

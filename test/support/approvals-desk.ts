@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { pino } from "pino";
-import { Approvals, type Decided, type Verdict } from "../../src/approval/approvals.ts";
+import { Approvals, type AskedFor, type Decided, type Verdict } from "../../src/approval/approvals.ts";
+import { sha256 } from "../../src/approval/card.ts";
 import { AuditLog } from "../../src/audit/log.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { Secret } from "../../src/base/secret.ts";
@@ -23,6 +24,47 @@ export function person(subject: string, ...groups: readonly string[]): Principal
     ...{ kind: "human", issuer: PEOPLE, subject, actors: [], groups, expiresAtMs: null },
     ...{ credential: { kind: "token", id: `token of ${subject}` }, claims: {} },
   });
+}
+
+const AGENT = makePrincipal({
+  ...{ kind: "agent", issuer: "https://agents.example.test", subject: "amy", groups: ["agents"], expiresAtMs: null },
+  ...{ actors: [{ subject: "report-agent", proof: "verified" }], credential: { kind: "token", id: "t" }, claims: {} },
+});
+
+/** What a session asks for: a DELETE of an agent that acts for amy. */
+export function asking(
+  statement = "DELETE FROM orders WHERE id = $1",
+  given: Partial<Pick<AskedFor["card"], "approvers" | "quorum" | "purpose">> &
+    Partial<Pick<AskedFor, "mode" | "expiresMs">> = {},
+): AskedFor {
+  const { mode = "wait", expiresMs = 900_000, ...parts } = given;
+  const { id: principal, kind, issuer, subject, actors, credential } = AGENT;
+  const requests = [
+    { action: "delete", resource: "table:shop.public.orders", decision: "hold", policies: ["deletes-wait"] },
+  ] as const;
+  const parameters = [{ typeOid: 23, format: "text", value: "7" }] as const;
+  return {
+    ...{ mode, expiresMs, principal: AGENT, sessionId: "ses_asking", fingerprint: "00112233445566ff" },
+    sameness: {
+      ...{ statement: sha256(statement), parameters, resultFormats: [], database: "shop", role: "app", principal },
+      ...{ tree: sha256("tree"), surroundings: sha256("surroundings"), requests, policy: null, maxRows: null },
+    },
+    card: {
+      ...{
+        statement,
+        class: "write",
+        parameters,
+        database: "shop",
+        environment: "prod",
+        role: "app",
+        session: "ses_asking",
+      },
+      principal: { kind, issuer, subject, actors: actors.map((hop) => ({ ...hop })), credential },
+      ...{ clientAddress: "10.0.0.7:5000", applicationName: null, purpose: null, requests, policy: null },
+      ...{ reason: "deletes are approved by a DBA", approvers: ["dba"], quorum: 1, maxRows: null },
+      ...parts,
+    },
+  };
 }
 
 export interface Desk extends AsyncDisposable {

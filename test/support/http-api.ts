@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
+import { Approvals } from "../../src/approval/approvals.ts";
 import type { EntryBody } from "../../src/audit/entry.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { Secret } from "../../src/base/secret.ts";
@@ -37,6 +38,7 @@ interface Parts {
   readonly agents: TestIssuer;
   readonly store: Store;
   readonly freezes: FreezeRegistry;
+  readonly approvals: Approvals;
   readonly server: HttpServer;
   readonly gateway: FakeGateway;
   /** Entries that were recorded, and session ends and freezes, in the order in which they happened. */
@@ -64,6 +66,10 @@ export class HttpApi {
     const folder = await mkdtemp(join(tmpdir(), "postern-http-"));
     const freezes = await openFreezeRegistry({ store, path: join(folder, "freezes.json"), logger, clock: systemClock });
     const events: unknown[] = [];
+    const approvals = new Approvals({
+      ...{ store, instance: "instance-1", logger, clock: systemClock },
+      record: async (entry) => events.push(entry) - 1,
+    });
     const gateway = new FakeGateway(events);
     freezes.onFrozen(({ principalId }) => events.push({ frozen: principalId }));
     const server = await createHttpServer({
@@ -73,6 +79,7 @@ export class HttpApi {
       gateway,
       freezes,
       store,
+      approvals,
       record: async (entry: EntryBody) => void events.push(entry),
       renderMetrics: async () => "postern_up 1\n",
       logger,
@@ -81,13 +88,14 @@ export class HttpApi {
     });
     const close = async (): Promise<void> => {
       await server.close();
+      await approvals.close();
       await freezes.close();
       await store.close();
       identity.close();
       await Promise.all([people.close(), agents.close()]);
       await rm(folder, { recursive: true });
     };
-    return new HttpApi({ people, agents, store, freezes, server, gateway, events, logLines }, close);
+    return new HttpApi({ people, agents, store, freezes, approvals, server, gateway, events, logLines }, close);
   }
 
   /** A person's token. */
