@@ -60,6 +60,17 @@ export class BenchClient {
     return this.#ask(Buffer.concat([parse, bind, describe, execute, message("S")]));
   }
 
+  /** Names a statement on the server. */
+  prepare(name: string, text: string): Promise<Answer> {
+    return this.#ask(Buffer.concat([message("P", cstring(name), cstring(text), int16(0)), message("S")]));
+  }
+
+  /** Bind, Execute and Sync of a statement that was named. */
+  prepared(name: string): Promise<Answer> {
+    const bind = message("B", cstring(""), cstring(name), int16(0), int16(0), int16(0));
+    return this.#ask(Buffer.concat([bind, message("E", cstring(""), int32(0)), message("S")]));
+  }
+
   /** Reads nothing more until resume(): a slow reader. */
   pause(): void {
     this.#socket.pause();
