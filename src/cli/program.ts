@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { GatewayError } from "../base/errors.ts";
 import { ConfigError } from "../config/problems.ts";
 import { VERSION } from "../version.ts";
+import { addApprovals } from "./commands/approvals.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfig } from "./commands/config.ts";
@@ -63,7 +64,8 @@ export function buildProgram(context: CliContext, exit: (status: number) => void
   addConnect(program, context, exit);
   addUrl(program, context);
   addToken(program, context);
-  program.commandsGroup("Watching and ending:");
+  program.commandsGroup("Deciding, watching and ending:");
+  addApprovals(program, context);
   addSessions(program, context);
   addFreeze(program, context);
   addUnfreeze(program, context);

@@ -1,0 +1,255 @@
+/**
+ * `postern approvals ls|show|approve|deny|watch`: statements that wait for people. A decision names the card that `show` printed: what is
+ * approved is what was read, though the request may have been another by then.
+ */
+
+import { setTimeout as wait } from "node:timers/promises";
+import { type Command, Option } from "commander";
+import type { z } from "zod";
+import { type Approval, OPERATIONS } from "../../http/contract.ts";
+import { examples, type FormatOptions, formatOption, type GatewayOptions, gatewayOption } from "../command-options.ts";
+import type { CliContext } from "../context.ts";
+import { CliError } from "../exit.ts";
+import { accessAsPerson, type GatewayAccess } from "../login/token-source.ts";
+import { type Column, note, printData, printList, printOne } from "../output.ts";
+import { visible } from "../text.ts";
+import { withId } from "./sessions.ts";
+
+type Request = z.infer<typeof Approval>;
+
+const STATES = ["pending", "approved", "denied", "consumed", "withdrawn", "expired", "void"] as const;
+/** The API's own page limit. */
+const PAGE = 200;
+/** Digits of the card's hash that are printed, and the fewest that are taken. */
+const CARD_DIGITS = 16;
+const FEWEST_DIGITS = 8;
+
+interface ListOptions extends GatewayOptions, FormatOptions {
+  readonly state?: (typeof STATES)[number];
+  readonly database?: string;
+  readonly limit: number;
+}
+
+interface DecideOptions extends GatewayOptions, FormatOptions {
+  readonly card: string;
+  readonly reason?: string;
+}
+
+interface WatchOptions extends GatewayOptions, FormatOptions {
+  readonly every: number;
+  readonly once?: boolean;
+}
+
+export function addApprovals(program: Command, context: CliContext): void {
+  const group = program
+    .command("approvals")
+    .summary("decide statements that wait for people")
+    .description("Statements that need approval by people, as policy's @approvers says.");
+  addList(group, context);
+  addShow(group, context);
+  addDecision(group, context, "approve");
+  addDecision(group, context, "deny");
+  addWatch(group, context);
+}
+
+function addList(group: Command, context: CliContext): void {
+  const command = group
+    .command("ls")
+    .summary("list requests, newest first")
+    .description("Lists the requests that you may decide or, by a role, see.")
+    .addOption(new Option("--state <state>", "in this state").choices(STATES))
+    .option("--database <name>", "on this database")
+    .option("--limit <number>", "how many at most", count, 50)
+    .addOption(gatewayOption())
+    .addOption(formatOption())
+    .action(async (options: ListOptions) => {
+      const access = await accessAsPerson(context, options.gateway);
+      const found = await listed(access, options);
+      printList(context, options.output, found, COLUMNS, "Nothing waits for approval.");
+    });
+  examples(command, [
+    ["postern approvals ls --state pending", "what waits for you"],
+    ["postern approvals ls --state approved -o jsonl", "what may run now"],
+  ]);
+}
+
+function addShow(group: Command, context: CliContext): void {
+  const command = group
+    .command("show")
+    .summary("show what there is to decide")
+    .description("Shows a request whole: statement, parameters, who asks and why, and who has decided so far.")
+    .argument("<id>", "request, as `approvals ls` names it")
+    .addOption(gatewayOption())
+    .addOption(formatOption())
+    .action(async (id: string, options: GatewayOptions & FormatOptions) => {
+      const request = await read(await accessAsPerson(context, options.gateway), id);
+      if (options.output !== "table") printData(context, options.output, request);
+      else showRequest(context, request);
+    });
+  examples(command, [["postern approvals show apr_01h…", "read it before you decide"]]);
+}
+
+function addDecision(group: Command, context: CliContext, verb: "approve" | "deny"): void {
+  const command = group
+    .command(verb)
+    .summary(verb === "approve" ? "approve a statement: it runs once" : "deny a statement")
+    .description(
+      verb === "approve"
+        ? "Approves a statement, for one attempt within the request's time. Nobody approves what was asked on their own behalf."
+        : "Denies a statement. Its agent is told the reason.",
+    )
+    .argument("<id>", "request, as `approvals ls` names it")
+    .requiredOption("--card <digits>", "of what you have read: `approvals show` prints it")
+    .option("--reason <text>", verb === "approve" ? "why, for the record" : "why: the agent is told")
+    .addOption(gatewayOption())
+    .addOption(formatOption())
+    .action((id: string, options: DecideOptions) => decide(context, verb, id, options));
+  examples(command, [
+    verb === "approve"
+      ? ["postern approvals approve apr_01h… --card 1f2e3d4c5b6a7988", "let it run"]
+      : ["postern approvals deny apr_01h… --card 1f2e3d4c5b6a7988 --reason 'name the rows'", "and say why"],
+  ]);
+}
+
+function addWatch(group: Command, context: CliContext): void {
+  const command = group
+    .command("watch")
+    .summary("print what comes to wait for you")
+    .description("Prints each request that waits for approval, those that wait already first, until it is interrupted.")
+    .option("--every <seconds>", "how often to ask", count, 2)
+    .option("--once", "what waits now, and no more")
+    .addOption(gatewayOption())
+    .addOption(formatOption())
+    .action((options: WatchOptions) => watch(context, options));
+  examples(command, [["postern approvals watch -o jsonl", "for a program that tells people"]]);
+}
+
+async function listed(
+  { api, token }: GatewayAccess,
+  { state, database, limit }: Pick<ListOptions, "state" | "database" | "limit">,
+): Promise<readonly Request[]> {
+  const found: Request[] = [];
+  let before: string | null = null;
+  do {
+    const query = new URLSearchParams({ limit: String(PAGE) });
+    if (state !== undefined) query.set("state", state);
+    if (database !== undefined) query.set("database", database);
+    if (before !== null) query.set("before", before);
+    const { path, answer } = OPERATIONS.listApprovals;
+    const page: z.infer<typeof answer> = await api.call({ path: `${path}?${query}`, answer, token });
+    found.push(...page.approvals);
+    before = page.next;
+  } while (before !== null && found.length < limit);
+  return found.slice(0, limit);
+}
+
+async function read({ api, token }: GatewayAccess, id: string): Promise<Request> {
+  const { path, answer } = OPERATIONS.readApproval;
+  return api.call({ path: withId(path, id), answer, token });
+}
+
+async function decide(
+  context: CliContext,
+  verb: "approve" | "deny",
+  id: string,
+  { card, reason, gateway, output }: DecideOptions,
+): Promise<void> {
+  if (verb === "deny" && reason === undefined)
+    throw new CliError("usage", "the agent is told a reason", "postern approvals deny … --reason TEXT");
+  const access = await accessAsPerson(context, gateway);
+  const { cardHash } = await read(access, id);
+  if (card.length < FEWEST_DIGITS || !cardHash.startsWith(card.toLowerCase())) {
+    throw new CliError("denied", "that is not the card of this request", `postern approvals show ${visible(id)}`);
+  }
+  const { path, answer } = verb === "approve" ? OPERATIONS.approveStatement : OPERATIONS.denyStatement;
+  const body = { card: cardHash, ...(reason === undefined ? {} : { reason }) };
+  const request = await access.api.call({ method: "POST", path: withId(path, id), body, answer, token: access.token });
+  if (output !== "table") {
+    printData(context, output, request);
+    return;
+  }
+  const more = request.state === "pending" ? ` It still waits for ${visible(request.missing.join(" and "))}.` : "";
+  note(context, `${visible(id)} is ${verb === "approve" ? "approved by you" : "denied"}.${more}`);
+}
+
+async function watch(context: CliContext, { every, once, gateway, output }: WatchOptions): Promise<void> {
+  const access = await accessAsPerson(context, gateway);
+  const told = new Set<string>();
+  for (;;) {
+    const waiting = await listed(access, { state: "pending", limit: Number.POSITIVE_INFINITY });
+    for (const request of [...waiting].reverse()) {
+      if (told.has(request.id)) continue;
+      told.add(request.id);
+      if (output !== "table") printData(context, output === "json" ? "jsonl" : output, request);
+      else context.out.write(`${line(request)}\n`);
+    }
+    if (once === true || context.signal.aborted) return;
+    await wait(every * 1_000, undefined, { signal: context.signal }).catch(() => {});
+    if (context.signal.aborted) return;
+  }
+}
+
+function line({ id, principal, database, class: kind, reason, card }: Request): string {
+  const statement = visible((card?.statement ?? "").slice(0, 200));
+  return `${id}  ${visible(principal)} on ${visible(database)}: ${kind}; ${visible(reason)}\n  ${statement}`;
+}
+
+const COLUMNS: readonly Column<Request>[] = [
+  { head: "ID", cell: ({ id }) => id },
+  { head: "STATE", cell: ({ state }) => state },
+  { head: "ASKED", cell: ({ requestedAt }) => requestedAt.replace(/\.\d+Z$/, "Z") },
+  { head: "UNTIL", cell: ({ expiresAt }) => expiresAt.replace(/\.\d+Z$/, "Z") },
+  { head: "DATABASE", cell: ({ database }) => database },
+  { head: "PRINCIPAL", cell: ({ principal }) => principal },
+  { head: "MISSING", cell: ({ state, missing }) => (state === "pending" ? missing : []) },
+  { head: "STATEMENT", cell: ({ card }) => card?.statement ?? null },
+];
+
+/** Each line of the statement on its own: a terminal would obey its other control characters. */
+function showRequest(context: CliContext, request: Request): void {
+  const { card, decisions, missing, state, mayNotDecide } = request;
+  const facts: (readonly [string, unknown])[] = [
+    ["id", request.id],
+    ["state", state],
+    ["asked", request.requestedAt],
+    ["until", request.expiresAt],
+    ["principal", request.principal],
+    ["database", request.database],
+    ["role", card?.role],
+    ["environment", card?.environment],
+    ["from", card?.clientAddress],
+    ["session", request.session],
+    ["reason", request.reason],
+    ["purpose (unverified)", card?.purpose],
+    ["needs", `${request.quorum} of ${request.approvers.join(" and of ")}`],
+    ["missing", state === "pending" ? missing : null],
+    ["ended", request.endedReason],
+    ["asks for", card?.requests.map(({ action, resource, decision }) => `${action} ${resource} (${decision})`)],
+    ["at most rows", card?.maxRows],
+    ["you", mayNotDecide === null ? "may decide it" : mayNotDecide],
+  ];
+  printOne(context, "table", request, facts);
+  for (const { by, verdict, group, reason, at } of decisions) {
+    const why = reason === null ? "" : `: ${reason}`;
+    context.out.write(`${visible(`${at} ${verdict} by ${by} for ${group ?? "-"}${why}`)}\n`);
+  }
+  if (card === null) {
+    context.out.write("\nThe statement is not kept: the request has ended.\n");
+    return;
+  }
+  context.out.write(`\n${card.statement.split("\n").map(visible).join("\n")}\n`);
+  card.parameters.forEach(({ value, format, typeOid }, at) => {
+    const shown = value === null ? "NULL" : visible(format === "binary" ? `\\x${value}` : value);
+    context.out.write(`  $${at + 1} = ${shown}${typeOid === 0 ? "" : ` (type ${typeOid})`}\n`);
+  });
+  if (mayNotDecide !== null) return;
+  const digits = request.cardHash.slice(0, CARD_DIGITS);
+  context.out.write(`\npostern approvals approve ${request.id} --card ${digits}\n`);
+  context.out.write(`postern approvals deny ${request.id} --card ${digits} --reason '…'\n`);
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  throw new CliError("usage", `"${visible(text)}" is no number of at least 1`);
+}
