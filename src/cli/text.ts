@@ -1,7 +1,8 @@
 /** Text for a terminal: what other people wrote is hostile until its control characters are made visible. */
 
-// C0 and C1 controls, DEL, line and paragraph separators, and the marks that turn reading direction (Trojan Source, CVE-2021-42574).
-const UNSAFE = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+// C0 and C1 controls, DEL, line and paragraph separators, the marks that turn reading direction (Trojan Source, CVE-2021-42574), and what takes
+// no place at all, but for the joiner inside emoji.
+const UNSAFE = /[\p{Cc}\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
