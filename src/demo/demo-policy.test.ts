@@ -37,10 +37,15 @@ describe("the demo's policy", () => {
   it.each([
     ["drop", "customers", "no-definitions"],
     ["create", "orders", "no-definitions"],
-    ["delete", "orders", "no-deletes"],
-    ["truncate", "payments", "no-deletes"],
+    ["truncate", "payments", "no-truncates"],
   ] as const)("denies %s on %s with a reason of its own", (action, name, policy) => {
     expect(decide(action, name)).toMatchObject({ verdict: "deny", policies: [policy] });
+  });
+
+  it("has a DELETE wait for a DBA, where nothing else is against it", () => {
+    expect(decide("delete", "orders")).toMatchObject({ verdict: "hold", approvers: ["dba"], quorum: 1 });
+    expect(decide("delete", "orders", { matchesAll: true }).verdict).toBe("deny");
+    expect(decide("delete", "customers").verdict).toBe("deny");
   });
 
   it("denies an UPDATE that names no rows, and people who are not agents", () => {

@@ -1,4 +1,4 @@
-/** The demo's policy: agents read the shop, and write orders and payments. Written anew at each start, as postern.yaml is. */
+/** The demo's policy: agents read the shop, write orders and payments, and delete them once a person has approved that. Written anew at each start, as postern.yaml is. */
 
 /** Text of policy/shop.cedar. A test holds it to its own comments. */
 export const DEMO_POLICY = `// Written by the demo at each start: changes here are lost. For a policy of your own: postern init
@@ -38,12 +38,38 @@ forbid (
 )
 when { context.matchesAll };
 
-// Until a person can be asked for approval.
-@id("no-deletes")
-@reason("agents do not delete")
+// They delete what they may write, once a DBA has approved the statement.
+@id("agents-delete")
+permit (
+  principal in Group::"agents",
+  action == Action::"delete",
+  resource
+)
+when {
+  resource in
+    [
+      Table::"shop.public.orders",
+      Table::"shop.public.order_items",
+      Table::"shop.public.payments"
+    ]
+};
+
+@id("deletes-wait-for-a-dba")
+@approvers("dba")
+@expires("15m")
+@reason("deletes are approved by a DBA")
 forbid (
   principal is Agent,
-  action in [Action::"delete", Action::"truncate"],
+  action == Action::"delete",
+  resource
+)
+unless { context.approvedBy.contains("dba") };
+
+@id("no-truncates")
+@reason("agents do not empty tables")
+forbid (
+  principal is Agent,
+  action == Action::"truncate",
   resource
 );
 

@@ -23,10 +23,11 @@ Connect as support-agent, acting for sam, with a token of 15 minutes:
 
 Try now:
   1. A masked read:   SELECT full_name, email, ssn FROM customers LIMIT 5;
-  2. A denied DROP:   DROP TABLE customers;   and why, without running it:
-       bin/postern.js policy explain "DROP TABLE customers" --groups agents \\
-         -c ${config}
-  3. The record:      bin/postern.js audit tail -f -c ${config}
+  2. A denied DROP:   DROP TABLE customers;
+  3. A held DELETE:   DELETE FROM payments WHERE id = 1;   then, as ada:
+       bin/postern.js login --gateway http://${http.host}:${http.port}
+       bin/postern.js approvals ls   and show ID: that prints how to approve it
+  4. The record:      bin/postern.js audit tail -f -c ${config}
 
 The log is in ${folder.show("data", "log")}; two programs that share no code verify it:
   bin/postern.js audit verify -c ${config}

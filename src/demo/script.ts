@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { z } from "zod";
@@ -28,6 +29,7 @@ const STEPS: readonly (readonly [title: string, step: (demo: Demo, say: Say) => 
   ["Reading, and what is masked", read],
   ["Writing, in transactions", write],
   ["What policy denies", tryDenied],
+  ["What waits for a person", waitForPerson],
   ["Bad tokens", tryBadTokens],
   ["The record", verify],
 ];
@@ -162,7 +164,7 @@ async function write(demo: Demo, say: Say): Promise<void> {
 /** What each is refused by; the reason is the policy's own. */
 const DENIED: readonly (readonly [sql: string, policy: string])[] = [
   ["DROP TABLE customers", "no-definitions"],
-  ["DELETE FROM orders WHERE id = 1", "no-deletes"],
+  ["DELETE FROM orders", "name-the-rows"],
 ];
 
 async function tryDenied(demo: Demo, say: Say): Promise<void> {
@@ -178,6 +180,68 @@ async function tryDenied(demo: Demo, say: Say): Promise<void> {
     expect(Number(count?.["customers"]) >= 5_000, `after the DROP there are ${String(count?.["customers"])} customers`);
     say("Neither ran, and the session goes on.");
   });
+}
+
+/** Another text in each run: what the run before has asked for is not asked for again. */
+const deleteOf = (run: number): string =>
+  `DELETE FROM orders WHERE note = 'placed by an agent' /* purpose: clean up after run ${run} of the demo */`;
+const Waiting = z.looseObject({
+  id: z.string(),
+  cardHash: z.string(),
+  state: z.string(),
+  approvers: z.array(z.string()),
+});
+
+async function waitForPerson(demo: Demo, say: Say): Promise<void> {
+  await withAgent(demo, await demo.issuer.tokenFor("support-agent"), async (client) => {
+    let deleted: number | null = null;
+    const text = deleteOf(Date.now());
+    const running = client.query(text).then(({ rowCount }) => {
+      deleted = rowCount;
+    });
+    const [ada, sam] = [await demo.issuer.tokenFor("ada"), await demo.issuer.tokenFor("sam")];
+    const waiting = await untilOneWaits(demo, ada);
+    expect(deleted === null, "a DELETE ran before anyone had approved it");
+    say(`DELETE FROM orders …: waits for ${waiting.approvers.join()}, as ${waiting.id}. It holds no lock.`);
+    const own = await api(demo, sam, `approvals/${waiting.id}/approve`, { card: waiting.cardHash });
+    expect(own.status >= 400, `sam, for whom the agent acts, was let approve it: ${own.status}`);
+    say("Sam, for whom the agent acts, may not approve it.");
+    const approved = await api(demo, ada, `approvals/${waiting.id}/approve`, { card: waiting.cardHash });
+    expect(approved.status === 200, `ada's approval ended with ${approved.status} ${JSON.stringify(approved.json)}`);
+    await running;
+    say(`Ada, a DBA, approves what she was shown: it runs, ${String(deleted)} ${deleted === 1 ? "row" : "rows"}.`);
+    await client.query("SET postern.approval = 'defer'");
+    const again = await client.query(text).catch((error: unknown) => error);
+    expect(again instanceof pg.DatabaseError && again.code === "42501", `once more, it ended with ${String(again)}`);
+    expect(again.detail?.includes(waiting.id) === false, "one approval was good for two attempts");
+    say("The same statement again: it needs an approval of its own. Each is good for one attempt.");
+  });
+}
+
+async function untilOneWaits(demo: Demo, token: string): Promise<z.infer<typeof Waiting>> {
+  const deadlineMs = performance.now() + 30_000;
+  while (performance.now() < deadlineMs) {
+    const { json } = await api(demo, token, "approvals?state=pending");
+    const [first] = z.looseObject({ approvals: z.array(Waiting) }).parse(json).approvals;
+    if (first !== undefined) return first;
+    await wait(20);
+  }
+  throw new Surprise("a DELETE that needs approval waits for nobody");
+}
+
+async function api(
+  demo: Demo,
+  token: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly json: unknown }> {
+  const { host, port } = demo.gateway.addresses.http;
+  const answer = await fetch(`http://${host}:${port}/api/v1/${path}`, {
+    method: body === undefined ? "GET" : "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, json: await answer.json() };
 }
 
 async function tryBadTokens(demo: Demo, say: Say): Promise<void> {
@@ -221,18 +285,21 @@ async function tellRecord(folder: string): Promise<string> {
   }
   const count = (type: string): number => counts.get(type) ?? 0;
   expect(
-    count("session.opened") === 5 && count("session.closed") === 5,
-    `the log has ${count("session.opened")} sessions, not 5`,
+    count("session.opened") === 6 && count("session.closed") === 6,
+    `the log has ${count("session.opened")} sessions, not 6`,
   );
   expect(count("statement.decided") === count("statement.finished"), "a statement on the record has no outcome");
   const denied = count("statement.decided.refused");
-  expect(denied === DENIED.length, `the log has ${denied} denied statements, not ${DENIED.length}`);
+  const expected = DENIED.length + 1; // and the DELETE that was sent once more
+  expect(denied === expected, `the log has ${denied} denied statements, not ${expected}`);
+  const steps = ["requested", "decided", "consumed"].map((step) => count(`approval.${step}`));
+  expect(steps.join() === "2,1,1", `of approvals the log has ${steps.join()}`);
   expect(
-    count("transaction.committed") === 1 && count("transaction.rolled_back") === 1,
+    count("transaction.committed") === 2 && count("transaction.rolled_back") === 1,
     "the log has other transactions",
   );
   expect(refusals.join() === "expired,audience,algorithm", `the log has the refusals ${refusals.join()}`);
-  return `On record: 5 sessions, ${count("statement.decided")} statements, each before it ran, with its outcome, ${denied} denied ones, 1 commit, 1 rollback, 3 refused sessions (${refusals.join(", ")}).`;
+  return `On record: 6 sessions, ${count("statement.decided")} statements, each before it ran, with its outcome, ${denied} denied ones, 2 commits, 1 rollback, 1 approval from its request to its one use, 3 refused sessions (${refusals.join(", ")}).`;
 }
 
 const VERIFIER = fileURLToPath(new URL("../../verifier/postern_verify.py", import.meta.url));

@@ -53,6 +53,9 @@ describe("the demo with --once", () => {
       "by COPY: [masked]",
       "Ten times 0",
       "DROP TABLE customers: refused, 42501",
+      "Sam, for whom the agent acts, may not approve it.",
+      "Ada, a DBA, approves what she was shown: it runs,",
+      "Each is good for one attempt.",
       "Policy no-definitions: agents do not change definitions (drop on table",
     ]) {
       expect(second.output()).toContain(words);
