@@ -92,7 +92,10 @@ export class EntryChecker {
 
   /** Signs of life: a run begins with gateway.started, ends with gateway.stopped, and beats in between. */
   #checkRun(index: number, entry: StoredEntry): void {
-    const { type, registry, origin } = entry as StoredEntry & { readonly registry?: unknown; readonly origin?: unknown };
+    const { type, registry, origin } = entry as StoredEntry & {
+      readonly registry?: unknown;
+      readonly origin?: unknown;
+    };
     const alive = this.#aliveMicros;
     if (type === "alarm.log_interrupted" || type === "journal.recovered") this.#aliveMicros = 0;
     else if (alive > 0 && this.#micros - alive > MAX_GAP_MICROS) {
@@ -133,7 +136,8 @@ export class EntryChecker {
     const known = this.#approvals.get(id);
     const seen = known ?? { approved: new Map<number, unknown>() };
     if (known === undefined) this.#approvals.set(id, seen);
-    if (entry.type === "approval.decided" && entry["verdict"] === "approved") seen.approved.set(index, entry["binding"]);
+    if (entry.type === "approval.decided" && entry["verdict"] === "approved")
+      seen.approved.set(index, entry["binding"]);
     if (entry.type === "approval.consumed") {
       if (seen.takenBy !== undefined) this.#problem(`entry ${index} uses approval ${id} a second time`);
       const decisions = leaves(entry["decisions"]);
