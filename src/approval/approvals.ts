@@ -14,6 +14,7 @@ import {
   type Approval,
   type ApprovalFilter,
   consume,
+  countOpen,
   endApproval,
   findOpen,
   insertApproval,
@@ -34,6 +35,7 @@ import { asQueryable, isUnavailable, loggable, type Queryable } from "../store/c
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { bindingHash, type Card, cardText, type Sameness, samenessHash, sha256 } from "./card.ts";
+import { tooManyOpen } from "./errors.ts";
 import { missingGroups, personOf, requestersOf, type Standing, standing } from "./reviewers.ts";
 
 export interface ApprovalsOptions {
@@ -78,6 +80,8 @@ export interface Decided {
 }
 
 const RETRY_MS = 250;
+/** Requests of one principal that wait, or may run, at a time. */
+const MAX_OPEN = 50;
 
 /** Follows the store until closed. What the last run of this gateway held, it withdraws first. */
 export class Approvals {
@@ -111,7 +115,11 @@ export class Approvals {
     return await store.transaction(async (q) => {
       await lockSameness(q, sameness);
       const open = await findOpen(q, sameness);
-      if (open === null) return { approval: await this.#begin(q, asked, sameness), isNew: true };
+      if (open === null) {
+        // Who asks for much at a time would have people wave it through.
+        if ((await countOpen(q, asked.principal.id)) >= MAX_OPEN) throw tooManyOpen(MAX_OPEN);
+        return { approval: await this.#begin(q, asked, sameness), isNew: true };
+      }
       if (open.state === "denied") await setTold(q, open.id);
       else if (asked.mode === "wait" && open.mode === "defer") await setMode(q, open.id, "wait", instance);
       return { approval: open, isNew: false };

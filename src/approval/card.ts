@@ -11,8 +11,9 @@ import { canonicalJson, type Json } from "../base/canonical-json.ts";
 export type BoundValue = {
   /** As Parse had it; 0: the server was to find it out. */
   readonly typeOid: number;
-  readonly format: "text" | "binary";
-  /** Text as it is; of binary lower-case hexadecimal digits; null: NULL. */
+  /** `malformed`: text that is no UTF-8. */
+  readonly format: "text" | "binary" | "malformed";
+  /** Text as it is; of the others lower-case hexadecimal digits; null: NULL. */
   readonly value: string | null;
 };
 

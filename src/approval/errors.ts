@@ -61,6 +61,12 @@ export function withdrawn(id: string, reason: string): GatewayError {
   });
 }
 
+export function tooManyOpen(most: number): GatewayError {
+  return new GatewayError("APPROVAL_IMPOSSIBLE", `${most} statements of yours wait for approval already`, {
+    hint: "Wait until some of them are decided.",
+  });
+}
+
 /** The user's own cancel. */
 export function cancelled(): GatewayError {
   return new GatewayError("STATEMENT_CANCELLED", "canceling statement due to user request");

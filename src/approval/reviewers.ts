@@ -21,7 +21,11 @@ export function personOf({ issuer, subject }: PersonKey): string {
  * people cost one of them a decision, which another can take.
  */
 function isRequester(requesters: readonly PersonKey[], person: PersonKey): boolean {
-  return requesters.some(({ subject }) => subject.toLowerCase() === person.subject.toLowerCase());
+  return requesters.some(({ subject }) => isSame(subject, person.subject));
+}
+
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }
 
 export type Standing =
@@ -60,7 +64,7 @@ export function standing(approval: Approval, reviewer: Principal, verdict: "appr
   if (held.length === 0) {
     return { may: false, why: "no-group", detail: `It is for ${approval.approvers.join(" and ")} to decide.` };
   }
-  if (approval.decisions.some(({ by }) => by === reviewer.id)) {
+  if (approval.decisions.some(({ subject }) => isSame(subject, reviewer.subject))) {
     return { may: false, why: "decided", detail: "Another person has to." };
   }
   // One person, one group: who is in two does not stand for two people.

@@ -478,9 +478,11 @@ export function boundValues(
     if (value === null) return { typeOid, format, value: null };
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     const text = bytes.toString("utf8");
-    // Bytes that are no text are shown as what they are; the server refuses them.
-    const isText = format === "text" && Buffer.from(text).equals(bytes);
-    return { typeOid, format, value: isText ? text : bytes.toString("hex") };
+    if (format === "binary") return { typeOid, format, value: bytes.toString("hex") };
+    // Bytes that are no text are told apart from a text that looks like them; the server refuses them.
+    return Buffer.from(text).equals(bytes)
+      ? { typeOid, format, value: text }
+      : { typeOid, format: "malformed", value: bytes.toString("hex") };
   });
 }
 
@@ -496,12 +498,17 @@ function modeOf({ approval }: SurroundingsFound): "wait" | "defer" | GatewayErro
   });
 }
 
-const PURPOSE = /\/\*\s*purpose:\s*([^*]*(?:\*(?!\/)[^*]*)*?)\s*\*\//i;
+const PURPOSE = /\/\*\s*purpose:/i;
 const LONGEST_PURPOSE = 500;
 
 /** In the agent's words: the comment of the statement before the setting of the session. */
-function purposeOf({ purpose }: SurroundingsFound, text: Uint8Array): string | null {
-  const said = PURPOSE.exec(new TextDecoder().decode(text))?.[1] ?? purpose ?? "";
+function purposeOf({ purpose }: SurroundingsFound, bytes: Uint8Array): string | null {
+  const text = new TextDecoder().decode(bytes);
+  const begins = PURPOSE.exec(text);
+  // Not by one expression: on a long comment that never ends it would take the square of its length.
+  const from = begins === null ? 0 : begins.index + begins[0].length;
+  const end = begins === null ? -1 : text.indexOf("*/", from);
+  const said = (end === -1 ? (purpose ?? "") : text.slice(from, end)).trim();
   return said === "" ? null : said.slice(0, LONGEST_PURPOSE).toWellFormed();
 }
 
@@ -512,6 +519,7 @@ function unknownSurroundings(): GatewayError {
 }
 
 function unavailable(error: unknown): GatewayError {
+  if (error instanceof GatewayError && error.code === "APPROVAL_IMPOSSIBLE") return error;
   const cause = error instanceof GatewayError ? { detail: error.message, cause: error } : { cause: error };
   return new GatewayError("APPROVAL_IMPOSSIBLE", "approval cannot be asked for at the moment", {
     ...cause,

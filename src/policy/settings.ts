@@ -53,6 +53,9 @@ const FREE: ReadonlySet<string> = new Set([
   "plan_cache_mode",
   "cursor_tuple_fraction",
   "jit",
+  // Postern's own: how a statement waits for people, and what it says to them.
+  "postern.approval",
+  "postern.purpose",
 ]);
 
 /** @param name as PostgreSQL compares it: in lower case. */

@@ -15,8 +15,9 @@ export const PersonKey = z.object({ issuer: z.string(), subject: z.string() });
 export type PersonKey = Readonly<z.infer<typeof PersonKey>>;
 
 export const Decision = z.object({
-  /** Id of the principal that decided. */
+  /** Id of the principal that decided, and its subject. */
   by: z.string(),
+  subject: z.string(),
   verdict: z.enum(["approve", "deny"]),
   forGroup: z.string().nullable(),
   reason: z.string().nullable(),
@@ -90,7 +91,7 @@ const COLUMNS = `a.id, a.sameness, a.binding, a.state, a.mode, a.instance, a.ses
   ${isoUtc("a.requested_at")} AS "requestedAt", ${isoUtc("a.expires_at")} AS "expiresAt", ${MS_TO("a.expires_at")} AS "leftMs",
   -${MS_TO("a.requested_at")} AS "ageMs", a.card, a.card_hash AS "cardHash", ${isoUtc("a.ended_at")} AS "endedAt",
   a.ended_by AS "endedBy", a.ended_reason AS "endedReason", a.told,
-  (SELECT coalesce(json_agg(json_build_object('by', d.principal_id, 'verdict', d.verdict, 'forGroup', d.for_group,
+  (SELECT coalesce(json_agg(json_build_object('by', d.principal_id, 'subject', d.person::json->>1, 'verdict', d.verdict, 'forGroup', d.for_group,
       'reason', d.reason, 'at', ${isoUtc("d.decided_at")}, 'card', d.card_hash, 'seconds', d.seconds,
       'instance', d.instance, 'logIndex', d.log_index) ORDER BY d.decided_at, d.person), '[]')
     FROM postern.approval_decisions d WHERE d.approval_id = a.id) AS decisions`;
@@ -160,7 +161,7 @@ export async function insertDecision(
   q: Queryable,
   id: string,
   person: string,
-  decision: Omit<Decision, "at">,
+  decision: Omit<Decision, "at" | "subject">,
 ): Promise<void> {
   await q.query(
     `INSERT INTO postern.approval_decisions
@@ -210,6 +211,16 @@ export async function endApproval(
 
 export async function setTold(q: Queryable, id: string): Promise<void> {
   await q.query("UPDATE postern.approvals SET told = true, card = NULL WHERE id = $1", [id]);
+}
+
+/** How many requests of a principal can still come to something. */
+export async function countOpen(q: Queryable, principalId: string): Promise<number> {
+  const { rows } = await q.query(
+    `SELECT count(*)::int AS n FROM postern.approvals
+     WHERE principal_id = $1 AND state IN ('pending', 'approved') AND expires_at > clock_timestamp()`,
+    [storable(principalId)],
+  );
+  return Count.parse(rows[0]).n;
 }
 
 /** Ids of those that have come to the end of their time, at most 100. */
@@ -274,3 +285,4 @@ async function notify(q: Queryable, id: string): Promise<void> {
 }
 
 const Id = z.object({ id: z.string() });
+const Count = z.object({ n: z.number() });

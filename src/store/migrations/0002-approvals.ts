@@ -39,11 +39,12 @@ CREATE TABLE postern.approvals (
 );
 CREATE INDEX approvals_open ON postern.approvals (sameness) WHERE state IN ('pending', 'approved', 'denied');
 CREATE INDEX approvals_by_state ON postern.approvals (state, id);
+CREATE INDEX approvals_of_principal ON postern.approvals (principal_id) WHERE state IN ('pending', 'approved');
 CREATE INDEX approvals_by_instance ON postern.approvals (instance) WHERE state IN ('pending', 'approved');
 
 CREATE TABLE postern.approval_decisions (
   approval_id text COLLATE "C" NOT NULL REFERENCES postern.approvals (id),
-  -- Distinct people, by what they are to their issuer.
+  -- Distinct people: [issuer, subject] as JSON.
   person text NOT NULL,
   principal_id text NOT NULL,
   verdict text NOT NULL CHECK (verdict IN ('approve', 'deny')),
