@@ -1,16 +1,20 @@
 /** Statements that need approval, on the wire: they wait, and what people decide is what happens. */
 
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { verifyLog } from "../../src/audit/verify.ts";
 import type { Approval } from "../../src/store/approvals.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { reportOf } from "../../src/wire/error-response.ts";
 import { encodeBind, encodeDescribe, encodeExecute, encodeParse, encodeSync } from "../../src/wire/extended.ts";
 import { encodeCancelRequest } from "../../src/wire/startup.ts";
 import { type Desk, openDesk, person } from "../support/approvals-desk.ts";
+import { functionListings } from "../support/function-listings.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { logEntries } from "../support/log-entries.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -32,6 +36,7 @@ forbid (principal, action == Action::"delete", resource) unless { context.approv
 forbid (principal, action == Action::"update", resource == Table::"shop.public.log") unless { context.approvedBy.containsAll(["dba", "security"]) };
 `;
 
+const VERIFIER = fileURLToPath(new URL("../../verifier/postern_verify.py", import.meta.url));
 const DBA = person("dora", "dba");
 
 describe.each([15, 18] as const)("a statement that needs approval, on PostgreSQL %i", (version) => {
@@ -48,6 +53,10 @@ describe.each([15, 18] as const)("a statement that needs approval, on PostgreSQL
     await postgres.psql(SCHEMA, "shop");
     folder = await mkdtemp(join(tmpdir(), "postern-approvals-"));
     await writeFile(join(folder, "agents.cedar"), POLICY);
+    await writeFile(
+      join(folder, "functions.yaml"),
+      await functionListings(postgres, "shop", (one) => one.includes("twice")),
+    );
     const config = { policy: folder, approvals: { wait: "1m", heartbeat: "1s" } };
     gateway = await startGateway({ postgres, database: "shop", role: APP, config });
     desk = await openDesk(postgres.url("postgres"));
@@ -356,5 +365,47 @@ describe.each([15, 18] as const)("a statement that needs approval, on PostgreSQL
     await desk.decide(approval.id, DBA, "deny", "no");
     await answer;
     client.destroy();
+  });
+
+  it("is void where a function that it calls is replaced between approval and run", async () => {
+    const client = await connect();
+    const sql = "DELETE FROM orders WHERE id = twice(1)";
+    const { approval, answer } = await held(client, sql);
+    await owner.query("CREATE OR REPLACE FUNCTION twice(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n * 3'");
+    await desk.decide(approval.id, DBA, "approve");
+    const messages = await answer;
+    await owner.query("CREATE OR REPLACE FUNCTION twice(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n * 2'");
+
+    expect(summary(messages)).toEqual(["NoticeResponse", "ErrorResponse 42501", "ReadyForQuery idle"]);
+    expect(await left()).toBe(9);
+    expect((await desk.approvals.read(approval.id))?.state).toBe("void");
+    client.destroy();
+  });
+
+  it("runs on an approval that was forged in the control store, and both verifiers say that nobody gave it", async () => {
+    const client = await connect();
+    const { approval, answer } = await held(client, "DELETE FROM orders WHERE id = 1");
+    const store = new pg.Client({ connectionString: postgres.url("postgres") });
+    await store.connect();
+    await store.query(
+      `INSERT INTO postern.approval_decisions VALUES ($1, '["x", "nobody"]', 'x#nobody', 'approve', 'dba', NULL, now(), $2, 1, $3, 1)`,
+      [approval.id, approval.cardHash, gateway.running.instance],
+    );
+    await store.query("UPDATE postern.approvals SET state = 'approved' WHERE id = $1", [approval.id]);
+    await store.query("SELECT pg_notify('postern_approvals', $1)", [approval.id]);
+    expect(summary(await answer)).toContain("CommandComplete DELETE 1");
+    await store.end();
+    client.destroy();
+    await gateway.running.stop("to be verified");
+
+    const folder = join(gateway.dataPath, "log");
+    const { ok, problems } = await verifyLog(folder);
+    expect([ok, problems.length]).toEqual([false, 1]);
+    expect(problems[0]).toContain(`uses approval ${approval.id}, which entry 1 does not give`);
+    const python = spawnSync("python3", [VERIFIER, folder], { encoding: "utf8" });
+    if (python.error === undefined) {
+      expect(python.status).toBe(1);
+      expect(python.stdout + python.stderr).toContain("uses an approval that the entries which it names do not give");
+    }
   });
 });
