@@ -30,6 +30,7 @@ describe("the completion for bash", () => {
     expect(offered("postern", "sessions", "")).toEqual(expect.arrayContaining(["ls", "show", "kill"]));
     expect(offered("postern", "sessions", "ls", "--st")).toEqual(["--state"]);
     expect(offered("postern", "sessions", "ls", "--state", "")).toEqual(["live", "open", "closed"]);
+    expect(offered("postern", "approvals", "ls", "--state", "p")).toEqual(["pending"]);
     expect(offered("postern", "sessions", "ls", "-o", "j")).toEqual(["json", "jsonl"]);
     expect(offered("postern", "audit", "tail", "--fo")).toEqual(["--follow"]);
     expect(offered("postern", "policy", "catalog", "")).toEqual(expect.arrayContaining(["save"]));

@@ -43,12 +43,14 @@ function bashScript(levels: readonly Level[]): string {
 _postern() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path="" words="" word
   case "$previous" in
-${valueCases(levels)}
     --config|-c|--ca) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case " ${groupPaths(levels).join(" ")} " in *" \${path:+$path/}$word "*) path="\${path:+$path/}$word" ;; esac
   done
+  case "\${path//\\// } $previous" in
+${valueCases(levels)}
+  esac
   case "\${path//\\// }" in
 ${words.join("\n")}
   esac
@@ -58,15 +60,20 @@ complete -o default -F _postern postern
 `;
 }
 
+/** By command and option: what `--state` may be depends on whose it is. */
 function valueCases(levels: readonly Level[]): string {
-  const values = new Map<string, readonly string[]>();
-  for (const { options } of levels) {
-    for (const { flag, values: some } of options) if (some.length > 0) values.set(flag, some);
+  const patterns = new Map<string, string[]>();
+  for (const { path, options } of levels) {
+    for (const { flag, values } of options) {
+      if (values.length === 0) continue;
+      const names = flag === "--output" ? [flag, "-o"] : [flag];
+      const words = values.join(" ");
+      patterns.set(words, [...(patterns.get(words) ?? []), ...names.map((name) => `"${path} ${name}"`)]);
+    }
   }
-  const cases = [...values].map(([flag, some]) => {
-    const names = flag === "--output" ? "--output|-o" : flag;
-    return `    ${names}) COMPREPLY=($(compgen -W "${some.join(" ")}" -- "$current")); return ;;`;
-  });
+  const cases = [...patterns].map(
+    ([words, where]) => `    ${where.join("|")}) COMPREPLY=($(compgen -W "${words}" -- "$current")); return ;;`,
+  );
   return cases.join("\n");
 }
 

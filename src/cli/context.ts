@@ -1,5 +1,6 @@
 /** What a command may touch of the outside: handed in, so that tests run commands without a terminal of their own. */
 
+import { createInterface } from "node:readline";
 import type { Clock } from "../base/clock.ts";
 import { systemClock } from "../base/clock.ts";
 
@@ -11,6 +12,8 @@ export interface CliContext {
   readonly clock: Clock;
   /** Aborted by the first interrupt. */
   readonly signal: AbortSignal;
+  /** A line that a person types behind `question`; "" at an interrupt and at the end of input. Absent off a terminal: nothing is asked there. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 export interface CliStream {
@@ -30,7 +33,20 @@ export function processContext(signal: AbortSignal): CliContext {
     cwd: process.cwd(),
     clock: systemClock,
     signal,
+    ...(process.stdin.isTTY === true && process.stderr.isTTY === true ? { ask: (text) => ask(text, signal) } : {}),
   };
+}
+
+/** The terminal stays as it is (no `terminal: true`), so that an interrupt is one and not a character. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  process.stderr.write(question);
+  const lines = createInterface({ input: process.stdin, signal });
+  try {
+    for await (const line of lines) return line;
+    return "";
+  } finally {
+    lines.close();
+  }
 }
 
 /** The part of a process's output stream that is looked at. */

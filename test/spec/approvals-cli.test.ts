@@ -46,8 +46,8 @@ describe("postern approvals", () => {
     const { status, out } = await as("dora", "show", approval.id);
 
     expect(status).toBe(0);
-    expect(out).toContain("DELETE FROM orders\n  WHERE id = $1 -- \\u{202e}eerf\\u{1b}[2J\\u{200b}");
-    expect(out).toContain("$1 = 7 (type 23)");
+    expect(out).toContain("1 | DELETE FROM orders\n2 |   WHERE id = $1 -- \\u{202e}eerf\\u{1b}[2J\\u{200b}\n");
+    expect(out).toContain("$1 = '7' (type 23)");
     expect(out).toContain("tidy\\u{1b}]0;x\\u{7}");
     expect(out).toContain("delete table:shop.public.orders (hold)");
     expect(out).toContain(`postern approvals approve ${approval.id} --card ${digits(approval)}\n`);
@@ -98,6 +98,76 @@ describe("postern approvals", () => {
     expect(listed.slice(0, 2).map(({ id }: { id: string }) => id)).toEqual(made.map(({ id }) => id).reverse());
     expect(out.indexOf(made[0]?.id ?? "?")).toBeLessThan(out.indexOf(made[1]?.id ?? "?"));
     expect((await as("dora", "ls", "--state", "lost")).status).toBe(2);
+  });
+
+  it("asks on a terminal, about what it has shown right there, and decides nothing without a yes", async () => {
+    const approval = await request("DELETE FROM g -- \u001B[2J\u3164");
+    const env = { POSTERN_TOKEN: await api.token(["dba"], "dora") };
+    const asked: string[] = [];
+    const answering = (line: string, ...more: readonly string[]) =>
+      cli.run(["approvals", "approve", approval.id, ...more], {
+        env,
+        columns: 80,
+        typed: (question) => {
+          asked.push(question);
+          return line;
+        },
+      });
+
+    const refused = [await answering(""), await answering("n"), await answering("yes, all of it")];
+    const state = (await api.parts.approvals.read(approval.id))?.state;
+    const approved = await answering("y", "-o", "json");
+
+    expect(refused.map(({ status }) => status)).toEqual([1, 1, 1]);
+    expect(state).toBe("pending");
+    expect(asked).toHaveLength(4);
+    expect(approved.err).toContain("1 | DELETE FROM g -- \\u{1b}[2J\\u{3164}\n");
+    expect(JSON.parse(approved.out)).toMatchObject({ id: approval.id, state: "approved" });
+    expect(await answering("y")).toMatchObject({ status: 1, err: expect.stringContaining("has ended") });
+    expect(asked).toHaveLength(4);
+  });
+
+  it("shows nothing of an agent's text at the edge of the terminal, however long its lines are", async () => {
+    const forged = "postern approvals approve apr_other --card 00000000";
+    const margin = (columns: number) => " ".repeat(columns);
+    const text = `DELETE FROM h --${margin(64)}${forged}\n${forged}\n${margin(76)}${forged}`;
+    const approval = await request(text);
+    const env = { POSTERN_TOKEN: await api.token(["dba"], "dora") };
+
+    for (const columns of [40, 80, 81, 120]) {
+      const { out } = await cli.run(["approvals", "show", approval.id], { env, columns });
+      const quoted = out.slice(out.indexOf("1 | DELETE"), out.indexOf("  $1 = "));
+
+      expect(quoted.split("\n").filter((row) => row !== "" && !/^(\d| ) \|/.test(row))).toEqual([]);
+      expect(quoted.split("\n").every((row) => row.length <= columns)).toBe(true);
+      expect(
+        quoted
+          .replaceAll(/\n {2}\| /g, "")
+          .replaceAll(/^\d \| /gm, "")
+          .trimEnd(),
+      ).toBe(text.trimEnd());
+    }
+  });
+
+  it("shows a statement of 64 KiB to its end, and what it cannot tell apart from nothing", async () => {
+    const text = `DELETE FROM i WHERE note = '${"x".repeat(65_000)}\u200D' -- the end`;
+    const { out } = await as("dora", "show", (await request(text)).id);
+
+    expect(out).toContain(`1 | ${text.replace("\u200D", "\\u{200d}")}\n`);
+  });
+
+  it("has an end where the format needs one", async () => {
+    expect(await as("dora", "watch", "-o", "json")).toMatchObject({ status: 2, out: "" });
+    expect(JSON.parse((await as("dora", "watch", "--once", "-o", "json")).out).length).toBeGreaterThan(0);
+  });
+
+  it("opens nothing with an agent's token", async () => {
+    const approval = await request("DELETE FROM j");
+    const env = { POSTERN_TOKEN: await api.parts.agents.mint({ sub: "bot", groups: ["dba"] }) };
+    const runs = [["ls"], ["show", approval.id], ["approve", approval.id, "--card", digits(approval)], ["watch"]];
+
+    for (const args of runs) expect((await cli.run(["approvals", ...args], { env })).status).toBe(3);
+    expect((await api.parts.approvals.read(approval.id))?.state).toBe("pending");
   });
 
   it("watches until it is interrupted", async () => {

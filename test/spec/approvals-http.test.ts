@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { AskedFor } from "../../src/approval/approvals.ts";
+import { GatewayError } from "../../src/base/errors.ts";
 import { Approval, ApprovalPage, OPERATIONS } from "../../src/http/contract.ts";
 import type { Approval as StoredApproval } from "../../src/store/approvals.ts";
 import { asking } from "../support/approvals-desk.ts";
@@ -144,6 +145,172 @@ describe("a request for approval", () => {
     expect((await list("database=elsewhere")).approvals).toEqual([]);
     expect((await list("", await api.token(["sales"]))).approvals).toEqual([]);
     expect((await api.ask("/api/v1/approvals?state=lost", { token })).status).toBe(400);
+  });
+});
+
+describe("what decisions come to", () => {
+  const both = { approvers: ["dba", "security"], mode: "defer" } as const;
+  const codeOf = async (asked: Promise<Answer>): Promise<unknown> => {
+    const answer = await asked;
+    return answer.status === 200 ? "ok" : code(answer);
+  };
+  const stateOf = async ({ id }: StoredApproval) => (await api.parts.approvals.read(id))?.state;
+  const recorded = ({ id }: StoredApproval) =>
+    api.parts.events.filter((event) => {
+      const { type, approval } = z.looseObject({ type: z.string(), approval: z.string().optional() }).parse(event);
+      return type === "approval.decided" && approval === id;
+    });
+
+  it("is for one group where the person is in two", async () => {
+    const approval = await request(both);
+    const [bea, dora, sven] = await Promise.all([
+      api.token(["dba", "security"], "bea"),
+      api.token(["dba"], "dora"),
+      api.token(["security"], "sven"),
+    ]);
+
+    expect((await decide(approval, "approve", bea)).json).toMatchObject({ state: "pending", missing: ["security"] });
+    expect(await codeOf(decide(approval, "approve", bea))).toBe("approval-ended");
+    expect(await codeOf(decide(approval, "approve", dora))).toBe("approval-ended");
+    expect(await codeOf(decide(approval, "approve", sven))).toBe("ok");
+    expect([await stateOf(approval), recorded(approval).length]).toEqual(["approved", 2]);
+  });
+
+  it("is one, of many people at the same moment, where one is needed", async () => {
+    const approval = await request({ mode: "defer" });
+    const tokens = await Promise.all([0, 1, 2, 3, 4, 5].map((each) => api.token(["dba"], `dba${each}`)));
+
+    const codes = await Promise.all(
+      tokens.map((token, each) => codeOf(decide(approval, each % 2 === 0 ? "approve" : "deny", token))),
+    );
+
+    expect(codes.sort()).toEqual([...Array(5).fill("approval-ended"), "ok"]);
+    expect(recorded(approval)).toHaveLength(1);
+  });
+
+  it("is nothing by a reviewer of another group", async () => {
+    const approval = await request({ approvers: ["security"], mode: "defer" });
+    const dora = await api.token(["dba"], "dora");
+
+    expect(await codeOf(decide(approval, "approve", dora))).toBe("approval-refused");
+    expect(await codeOf(decide(approval, "deny", dora))).toBe("approval-refused");
+    expect([await stateOf(approval), recorded(approval)]).toEqual(["pending", []]);
+  });
+
+  it.each([
+    ["was denied", async (one: StoredApproval) => void (await decide(one, "deny", await api.token(["dba"], "dora")))],
+    [
+      "is approved",
+      async (one: StoredApproval) => void (await decide(one, "approve", await api.token(["dba"], "dora"))),
+    ],
+    ["was withdrawn", (one: StoredApproval) => api.parts.approvals.end(one.id, "withdrawn", "gone")],
+    ["is void", (one: StoredApproval) => api.parts.approvals.end(one.id, "void", "changed")],
+    ["has expired", (one: StoredApproval) => api.parts.approvals.end(one.id, "expired", "too late")],
+  ])("is nothing of what %s", async (_, end) => {
+    const approval = await request({ mode: "defer" });
+    await end(approval);
+    const [before, emil] = [recorded(approval).length, await api.token(["dba"], "emil")];
+
+    expect(await codeOf(decide(approval, "approve", emil))).toBe("approval-ended");
+    expect(await codeOf(decide(approval, "deny", emil))).toBe("approval-ended");
+    expect(recorded(approval)).toHaveLength(before);
+  });
+
+  it("is nothing after the time, though nothing has ended it yet", async () => {
+    const approval = await request({ mode: "defer", expiresMs: -1 });
+
+    expect(await codeOf(decide(approval, "approve", await api.token(["dba"], "dora")))).toBe("approval-ended");
+    expect(recorded(approval)).toEqual([]);
+  });
+
+  it.each([
+    ["without a card", "approve", { card: undefined }],
+    ["with a denial's reason left out", "deny", {}],
+    ["with a NUL in its reason", "approve", { reason: "a\0b" }],
+    ["with a reason that is too long", "deny", { reason: "x".repeat(501) }],
+    ["with a group of one's choice", "approve", { group: "security" }],
+  ] as const)("is nothing of a decision %s", async (_, verb, body) => {
+    const approval = await request({ mode: "defer" });
+
+    expect(await codeOf(decide(approval, verb, await api.token(["dba"], "dora"), body))).toBe("bad-request");
+    expect(recorded(approval)).toEqual([]);
+  });
+
+  it("is nothing where the log cannot be written, which is said", async () => {
+    const approval = await request({ mode: "defer" });
+    const { approvals } = api.parts;
+    const failing = await HttpApi.start(server.url("http"), {
+      approvals: {
+        list: (...args) => approvals.list(...args),
+        read: (id) => approvals.read(id),
+        decide: () => Promise.reject(new GatewayError("AUDIT_UNAVAILABLE", "the audit log cannot be written")),
+      },
+    });
+
+    const answer = await failing.ask(`/api/v1/approvals/${approval.id}/approve`, {
+      method: "POST",
+      token: await failing.token(["dba"], "dora"),
+      body: { card: approval.cardHash },
+    });
+    await failing.close();
+
+    expect(answer).toMatchObject({ status: 503, json: { code: "audit-unavailable" } });
+    expect(await stateOf(approval)).toBe("pending");
+  });
+});
+
+describe("a statement of any text", () => {
+  it.each([
+    ["escape sequences and marks", "DELETE FROM a -- \u001b[2J\u009b31m\u202e\u200b\u2066\u3164"],
+    ["64 KiB", `DELETE FROM a -- ${"é\u{1f600}".repeat(10_900)}`],
+  ])("is told as it is: %s", async (_, text) => {
+    const approval = await request({ mode: "defer" }, text);
+    const token = await api.token(["audit"]);
+
+    const { json } = await api.ask(`/api/v1/approvals/${approval.id}`, { token });
+
+    expect(Approval.parse(json).card?.statement).toBe(text);
+  });
+});
+
+describe("the list of requests for approval", () => {
+  it.each([1, 2, 3, 200])("comes newest first in pages of %i that leave out and repeat nothing", async (limit) => {
+    const made: string[] = [];
+    for (let each = 0; each < 4; each += 1) made.push((await request({ mode: "defer" })).id);
+    const token = await api.token(["audit"]);
+    const seen: string[] = [];
+
+    let before = "";
+    for (let next: string | null = ""; next !== null; before = `&before=${next}`) {
+      const { json } = await api.ask(`/api/v1/approvals?limit=${limit}${before}`, { token });
+      const page = ApprovalPage.parse(json);
+      seen.push(...page.approvals.map(({ id }) => id));
+      next = page.next;
+    }
+
+    expect(seen.slice(0, 4)).toEqual(made.sort().reverse());
+    expect(seen).toEqual([...new Set(seen)].sort().reverse());
+  });
+});
+
+describe("while the control store is away", () => {
+  it("every answer about approvals is 503, and a request is there to be decided when it is back", async () => {
+    const approval = await request({ mode: "defer" });
+    const token = await api.token(["dba"], "dora");
+    await server.pause();
+
+    const answers = [
+      await api.ask("/api/v1/approvals", { token }),
+      await api.ask(`/api/v1/approvals/${approval.id}`, { token }),
+      await decide(approval, "approve", token),
+      await decide(approval, "deny", token),
+    ];
+    await server.start();
+    await api.parts.store.whenUp(AbortSignal.timeout(20_000));
+
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 503]);
+    expect(answers.map(code)).toEqual(Array(4).fill("store-unavailable"));
+    expect((await decide(approval, "approve", token)).json).toMatchObject({ state: "approved" });
   });
 });
 

@@ -362,15 +362,16 @@ describe("any address, query and body", () => {
       fc.json(),
       fc.string(),
       piece.map((reason) => JSON.stringify({ reason })),
+      piece.map((reason) => JSON.stringify({ reason, card: "0".repeat(64) })),
       fc.constant('{"reason":"\\ud800"}'),
     );
-    const rest = fc.constantFrom("", "/statements", "/kill", "/freeze", "/unfreeze");
-    const noun = fc.constantFrom("sessions", "principals");
+    const rest = fc.constantFrom("", "/statements", "/kill", "/freeze", "/unfreeze", "/approve", "/deny");
+    const noun = fc.constantFrom("sessions", "principals", "approvals");
 
     await fc.assert(
       fc.asyncProperty(noun, encoded, rest, name, encoded, body, async (first, id, last, key, value, sent) => {
         const path = `/api/v1/${first}/${id}${last}`;
-        const list = await api.ask(`/api/v1/sessions?${key}=${value}`, { token });
+        const list = await api.ask(`/api/v1/${first === "approvals" ? first : "sessions"}?${key}=${value}`, { token });
         const got = await api.ask(`${path}?${key}=${value}`, { token });
         const posted = await api.ask(path, { method: "POST", token, headers: json, body: sent });
 

@@ -15,6 +15,8 @@ export interface CliOptions {
   readonly color?: boolean;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
+  /** What a person types behind a question; off a terminal where absent. */
+  readonly typed?: (question: string) => string | Promise<string>;
   /** Called with each text on standard error, as it is written. */
   readonly onNote?: (text: string) => void;
   /** The same for standard output. */
@@ -44,6 +46,7 @@ export async function testCli(env: NodeJS.ProcessEnv = {}): Promise<TestCli> {
 
 async function run(args: readonly string[], folder: string, options: CliOptions): Promise<CliResult> {
   const text = { out: "", err: "" };
+  const { typed } = options;
   const stream = (name: "out" | "err"): CliStream => ({
     isTerminal: options.columns !== undefined,
     columns: options.columns ?? 0,
@@ -60,6 +63,7 @@ async function run(args: readonly string[], folder: string, options: CliOptions)
     cwd: folder,
     clock: options.clock ?? systemClock,
     signal: options.signal ?? new AbortController().signal,
+    ...(typed === undefined ? {} : { ask: async (question) => typed(question) }),
   };
   return { status: await runCli(args, context), ...text };
 }

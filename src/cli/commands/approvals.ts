@@ -1,6 +1,6 @@
 /**
- * `postern approvals ls|show|approve|deny|watch`: statements that wait for people. A decision names the card that `show` printed: what is
- * approved is what was read, though the request may have been another by then.
+ * `postern approvals ls|show|approve|deny|watch`: statements that wait for people. A decision names the card that `show` printed, or that
+ * was printed before the question: what is approved is what was read, though the request may have been another by then.
  */
 
 import { setTimeout as wait } from "node:timers/promises";
@@ -12,7 +12,7 @@ import type { CliContext } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { accessAsPerson, type GatewayAccess } from "../login/token-source.ts";
 import { type Column, note, printData, printList, printOne } from "../output.ts";
-import { visible } from "../text.ts";
+import { cut, pieces, revealed, visible } from "../text.ts";
 import { withId } from "./sessions.ts";
 
 type Request = z.infer<typeof Approval>;
@@ -20,6 +20,8 @@ type Request = z.infer<typeof Approval>;
 const STATES = ["pending", "approved", "denied", "consumed", "withdrawn", "expired", "void"] as const;
 /** The API's own page limit. */
 const PAGE = 200;
+/** Characters of a statement where it is one of many; `show` has all of it. */
+const BEGINNING = 200;
 /** Digits of the card's hash that are printed, and the fewest that are taken. */
 const CARD_DIGITS = 16;
 const FEWEST_DIGITS = 8;
@@ -31,7 +33,7 @@ interface ListOptions extends GatewayOptions, FormatOptions {
 }
 
 interface DecideOptions extends GatewayOptions, FormatOptions {
-  readonly card: string;
+  readonly card?: string;
   readonly reason?: string;
 }
 
@@ -84,7 +86,10 @@ function addShow(group: Command, context: CliContext): void {
     .action(async (id: string, options: GatewayOptions & FormatOptions) => {
       const request = await read(await accessAsPerson(context, options.gateway), id);
       if (options.output !== "table") printData(context, options.output, request);
-      else showRequest(context, request);
+      else {
+        showRequest(context, request);
+        showCommands(context, request);
+      }
     });
   examples(command, [["postern approvals show apr_01h…", "read it before you decide"]]);
 }
@@ -99,7 +104,10 @@ function addDecision(group: Command, context: CliContext, verb: "approve" | "den
         : "Denies a statement. Its agent is told the reason.",
     )
     .argument("<id>", "request, as `approvals ls` names it")
-    .requiredOption("--card <digits>", "of what you have read: `approvals show` prints it")
+    .option(
+      "--card <digits>",
+      "of what you have read: `approvals show` prints it (default: on a terminal it is shown, and you are asked)",
+    )
     .option("--reason <text>", verb === "approve" ? "why, for the record" : "why: the agent is told")
     .addOption(gatewayOption())
     .addOption(formatOption())
@@ -156,10 +164,17 @@ async function decide(
 ): Promise<void> {
   if (verb === "deny" && reason === undefined)
     throw new CliError("usage", "the agent is told a reason", "postern approvals deny … --reason TEXT");
+  const next = `postern approvals show ${visible(id)}`;
+  if (card === undefined && context.ask === undefined) {
+    throw new CliError("usage", "there is no terminal to show it on: --card says what you have read", next);
+  }
   const access = await accessAsPerson(context, gateway);
-  const { cardHash } = await read(access, id);
-  if (card.length < FEWEST_DIGITS || !cardHash.startsWith(card.toLowerCase())) {
-    throw new CliError("denied", "that is not the card of this request", `postern approvals show ${visible(id)}`);
+  const shown = await read(access, id);
+  const { cardHash } = shown;
+  if (card === undefined) {
+    if (shown.state === "pending") await confirm(context, verb, shown); // else the gateway says what has become of it
+  } else if (card.length < FEWEST_DIGITS || !cardHash.startsWith(card.toLowerCase())) {
+    throw new CliError("denied", "that is not the card of this request", next);
   }
   const { path, answer } = verb === "approve" ? OPERATIONS.approveStatement : OPERATIONS.denyStatement;
   const body = { card: cardHash, ...(reason === undefined ? {} : { reason }) };
@@ -172,26 +187,50 @@ async function decide(
   note(context, `${visible(id)} is ${verb === "approve" ? "approved by you" : "denied"}.${more}`);
 }
 
-async function watch(context: CliContext, { every, once, gateway, output }: WatchOptions): Promise<void> {
-  const access = await accessAsPerson(context, gateway);
-  const told = new Set<string>();
+/** Shows it where questions are asked, so that the result stays alone on standard output. @throws {CliError} unless the answer is yes. */
+async function confirm(context: CliContext, verb: "approve" | "deny", request: Request): Promise<void> {
+  showRequest({ ...context, out: context.err }, request);
+  const question = verb === "approve" ? "Approve it, as it stands here, to run once?" : "Deny it?";
+  const said = (await context.ask?.(`\n${question} [y/N] `)) ?? "";
+  if (!/^\s*y(es)?\s*$/i.test(said)) throw new CliError("failed", "nothing was decided");
+}
+
+async function watch(context: CliContext, options: WatchOptions): Promise<void> {
+  const { every, once, output } = options;
+  if (once !== true && (output === "json" || output === "yaml")) {
+    throw new CliError("usage", `watching does not end, and ${output} needs an end`, "use -o jsonl, or --once");
+  }
+  let told: ReadonlySet<string> = new Set();
   for (;;) {
-    const waiting = await listed(access, { state: "pending", limit: Number.POSITIVE_INFINITY });
-    for (const request of [...waiting].reverse()) {
-      if (told.has(request.id)) continue;
-      told.add(request.id);
-      if (output !== "table") printData(context, output === "json" ? "jsonl" : output, request);
-      else context.out.write(`${line(request)}\n`);
-    }
+    const waiting = [...(await waitingNow(context, options))].reverse();
+    const fresh = waiting.filter(({ id }) => !told.has(id));
+    if (output === "table") for (const request of fresh) context.out.write(line(context, request));
+    else printData(context, output, fresh);
+    // Ids of what waits still: one that is gone does not come back.
+    told = new Set(waiting.map(({ id }) => id));
     if (once === true || context.signal.aborted) return;
     await wait(every * 1_000, undefined, { signal: context.signal }).catch(() => {});
     if (context.signal.aborted) return;
   }
 }
 
-function line({ id, principal, database, class: kind, reason, card }: Request): string {
-  const statement = visible((card?.statement ?? "").slice(0, 200));
-  return `${id}  ${visible(principal)} on ${visible(database)}: ${kind}; ${visible(reason)}\n  ${statement}`;
+/** All that is pending. The token is asked for each time: a login is renewed before it runs out, and people watch for longer than it lasts. */
+async function waitingNow(context: CliContext, { gateway }: WatchOptions): Promise<readonly Request[]> {
+  const access = await accessAsPerson(context, gateway);
+  try {
+    return await listed(access, { state: "pending", limit: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    if (context.signal.aborted) return []; // the interrupt came while the gateway was asked
+    throw error;
+  }
+}
+
+function line({ out }: CliContext, { id, principal, database, class: kind, reason, card }: Request): string {
+  const lines = [
+    `${id}  ${revealed(principal)} on ${revealed(database)}: ${kind}; ${revealed(reason)}`,
+    `  ${revealed((card?.statement ?? "").slice(0, BEGINNING))}`,
+  ];
+  return lines.map((text) => `${out.columns > 0 ? cut(text, out.columns) : text}\n`).join("");
 }
 
 const COLUMNS: readonly Column<Request>[] = [
@@ -202,10 +241,9 @@ const COLUMNS: readonly Column<Request>[] = [
   { head: "DATABASE", cell: ({ database }) => database },
   { head: "PRINCIPAL", cell: ({ principal }) => principal },
   { head: "MISSING", cell: ({ state, missing }) => (state === "pending" ? missing : []) },
-  { head: "STATEMENT", cell: ({ card }) => card?.statement ?? null },
+  { head: "STATEMENT", cell: ({ card }) => card && revealed(card.statement.slice(0, BEGINNING)) },
 ];
 
-/** Each line of the statement on its own: a terminal would obey its other control characters. */
 function showRequest(context: CliContext, request: Request): void {
   const { card, decisions, missing, state, mayNotDecide } = request;
   const facts: (readonly [string, unknown])[] = [
@@ -220,7 +258,7 @@ function showRequest(context: CliContext, request: Request): void {
     ["from", card?.clientAddress],
     ["session", request.session],
     ["reason", request.reason],
-    ["purpose (unverified)", card?.purpose],
+    ["purpose (unverified)", typeof card?.purpose === "string" ? revealed(card.purpose) : null],
     ["needs", `${request.quorum} of ${request.approvers.join(" and of ")}`],
     ["missing", state === "pending" ? missing : null],
     ["ended", request.endedReason],
@@ -237,12 +275,35 @@ function showRequest(context: CliContext, request: Request): void {
     context.out.write("\nThe statement is not kept: the request has ended.\n");
     return;
   }
-  context.out.write(`\n${card.statement.split("\n").map(visible).join("\n")}\n`);
-  card.parameters.forEach(({ value, format, typeOid }, at) => {
-    const shown = value === null ? "NULL" : visible(format === "binary" ? `\\x${value}` : value);
-    context.out.write(`  $${at + 1} = ${shown}${typeOid === 0 ? "" : ` (type ${typeOid})`}\n`);
+  context.out.write("\n");
+  const lines = card.statement.split("\n");
+  const places = String(lines.length).length;
+  lines.forEach((text, at) => {
+    writeQuoted(context, `${String(at + 1).padStart(places)} | `, revealed(text));
   });
-  if (mayNotDecide !== null) return;
+  card.parameters.forEach(({ value, format, typeOid }, at) => {
+    const type = typeOid === 0 ? "" : ` (type ${typeOid})`;
+    // Quoted, so that the text NULL and digits that are a text are no other values.
+    const bytes = format === "text" ? "" : `${visible(format)} \\x`;
+    const shown = value === null ? "NULL" : bytes === "" ? `'${revealed(value)}'` : `${bytes}${visible(value)}`;
+    writeQuoted(context, `  $${at + 1} = `, `${shown}${type}`);
+  });
+}
+
+/**
+ * Text of the agent behind a margin, on every row that it takes: at the terminal's edge a line of it could pass for one of ours, such
+ * as the command that approves another request.
+ */
+function writeQuoted({ out }: CliContext, margin: string, text: string): void {
+  const room = out.columns > 0 ? Math.max(20, out.columns - margin.length) : Number.POSITIVE_INFINITY;
+  const [first = "", ...more] = pieces(text, room);
+  const below = `${" ".repeat(Math.max(0, margin.length - 2))}| `;
+  out.write([`${margin}${first}\n`, ...more.map((piece) => `${below}${piece}\n`)].join(""));
+}
+
+/** The commands that decide what was shown. */
+function showCommands(context: CliContext, request: Request): void {
+  if (request.card === null || request.mayNotDecide !== null) return;
   const digits = request.cardHash.slice(0, CARD_DIGITS);
   context.out.write(`\npostern approvals approve ${request.id} --card ${digits}\n`);
   context.out.write(`postern approvals deny ${request.id} --card ${digits} --reason '…'\n`);
