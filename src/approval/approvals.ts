@@ -90,11 +90,13 @@ export class Approvals {
   readonly #watched = new Map<string, Set<() => void>>();
   readonly #following: Promise<void>;
   #wake = new AbortController();
-  /** What the last run held is withdrawn. */
+  /** What the last run held is withdrawn: what was asked for before this one began, by the clock that asks. */
   #swept = false;
+  readonly #startedAt: string;
 
   constructor(options: ApprovalsOptions) {
     this.#options = options;
+    this.#startedAt = new Date(options.clock.nowMs()).toISOString();
     this.#following = this.#follow();
   }
 
@@ -268,7 +270,8 @@ export class Approvals {
     try {
       const q = asQueryable(client);
       await q.query(`LISTEN ${APPROVAL_CHANNEL}`);
-      if (!this.#swept) await this.#withdrawOf(q, this.#options.instance, "the gateway that held it stopped");
+      const { instance } = this.#options;
+      if (!this.#swept) await this.#withdrawOf(q, instance, "the gateway that held it stopped", this.#startedAt);
       this.#swept = true;
       while (!this.#closing.signal.aborted) {
         this.#wake = new AbortController();
@@ -296,8 +299,8 @@ export class Approvals {
     for (const id of [...this.#watched.keys()]) this.#tell(id);
   }
 
-  async #withdrawOf(q: Queryable, instance: string, reason: string): Promise<void> {
-    for (const id of await listHeldAt(q, instance)) {
+  async #withdrawOf(q: Queryable, instance: string, reason: string, before: string | null = null): Promise<void> {
+    for (const id of await listHeldAt(q, instance, before)) {
       if (!this.#watched.has(id)) await this.end(id, "withdrawn", reason);
     }
   }

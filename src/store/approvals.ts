@@ -231,11 +231,12 @@ export async function listOverdue(q: Queryable): Promise<readonly string[]> {
   return rows.map((row) => Id.parse(row).id);
 }
 
-/** Ids of those that a socket was held for at `instance`. */
-export async function listHeldAt(q: Queryable, instance: string): Promise<readonly string[]> {
+/** Ids of those that a socket was held for at `instance`. @param before asked for before then; null: whenever. */
+export async function listHeldAt(q: Queryable, instance: string, before: string | null): Promise<readonly string[]> {
   const { rows } = await q.query(
-    `SELECT id FROM postern.approvals WHERE state IN ('pending', 'approved') AND mode = 'wait' AND instance = $1`,
-    [instance],
+    `SELECT id FROM postern.approvals WHERE state IN ('pending', 'approved') AND mode = 'wait' AND instance = $1
+       AND ($2::timestamptz IS NULL OR requested_at < $2)`,
+    [instance, before],
   );
   return rows.map((row) => Id.parse(row).id);
 }

@@ -378,8 +378,45 @@ describe.each([15, 18] as const)("a statement that needs approval, on PostgreSQL
 
     expect(summary(messages)).toEqual(["NoticeResponse", "ErrorResponse 42501", "ReadyForQuery idle"]);
     expect(await left()).toBe(9);
-    expect((await desk.approvals.read(approval.id))?.state).toBe("void");
+    expect((await desk.ended(approval.id, "void")).endedReason).toBe("what it does has changed");
     client.destroy();
+  });
+
+  it("is not asked of people where its parameters are more than they could read", async () => {
+    const client = await connect();
+    const text = new TextEncoder();
+    client.send(
+      (writer) =>
+        encodeParse(writer, {
+          ...{ statement: "", parameterTypes: [25] },
+          query: text.encode("DELETE FROM orders WHERE note = $1"),
+        }),
+      (writer) =>
+        encodeBind(writer, {
+          ...{ portal: "", statement: "", parameterFormats: [], resultFormats: [] },
+          parameters: [text.encode("x".repeat(70_000))],
+        }),
+      (writer) => encodeExecute(writer, { portal: "", maxRows: 0 }),
+      encodeSync,
+    );
+    expect(told(await client.until("ReadyForQuery"))[0]).toContain("parameters of 70000 characters are more than");
+    expect(rows(await client.query("SELECT 1"))).toEqual([["1"]]);
+    client.destroy();
+  });
+
+  it("that has waited for long is told to come back, and runs when it does", async () => {
+    const config = { policy: folder, approvals: { wait: "1s", heartbeat: "1s" } };
+    const hasty = await startGateway({ postgres, database: "shop", role: APP, config, issuer: gateway.issuer });
+    const client = await RawClient.connect(hasty);
+    await client.login({ user: APP.user, database: "shop" }, await gateway.token());
+    const { approval, answer } = await held(client, "DELETE FROM orders WHERE id = 2");
+    const messages = await answer;
+    expect(told(messages).at(-1)).toContain(`the statement waits for approval by dba | Approval ${approval.id}`);
+    expect((await desk.approvals.read(approval.id))?.state).toBe("pending");
+    await desk.decide(approval.id, DBA, "approve");
+    expect(summary(await client.query("DELETE FROM orders WHERE id = 2"))).toContain("CommandComplete DELETE 1");
+    client.destroy();
+    await hasty.stop();
   });
 
   it("runs on an approval that was forged in the control store, and both verifiers say that nobody gave it", async () => {

@@ -55,7 +55,7 @@ describe("the demo with --once", () => {
       "DROP TABLE customers: refused, 42501",
       "Sam, for whom the agent acts, may not approve it.",
       "Ada, a DBA, approves what she was shown: it runs,",
-      "Each is good for one attempt.",
+      "1 approval from its request to its one",
       "Policy no-definitions: agents do not change definitions (drop on table",
     ]) {
       expect(second.output()).toContain(words);
