@@ -89,6 +89,7 @@ export class Approvals {
   readonly #closing = new AbortController();
   readonly #watched = new Map<string, Set<() => void>>();
   readonly #following: Promise<void>;
+  readonly #endings = new Set<Promise<void>>();
   #wake = new AbortController();
   /** What the last run held is withdrawn: what was asked for before this one began, by the clock that asks. */
   #swept = false;
@@ -104,6 +105,8 @@ export class Approvals {
     this.#closing.abort();
     this.#wake.abort();
     await this.#following;
+    // What sessions have withdrawn at their end is to be on record before the log closes.
+    await Promise.allSettled(this.#endings);
   }
 
   /**
@@ -233,8 +236,12 @@ export class Approvals {
   /** Ends a request that has not been used: its client is gone, or what was approved is not what would run. */
   async end(id: string, state: "withdrawn" | "expired" | "void", reason: string): Promise<void> {
     const { store, record } = this.#options;
-    const ended = await store.transaction((q) => endApproval(q, id, state, reason));
-    if (ended) await record({ type: "approval.ended", approval: id, state, reason });
+    const ending = (async () => {
+      const ended = await store.transaction((q) => endApproval(q, id, state, reason));
+      if (ended) await record({ type: "approval.ended", approval: id, state, reason });
+    })();
+    this.#endings.add(ending);
+    await ending.finally(() => this.#endings.delete(ending));
   }
 
   /** Its client does not wait any longer: it may come back. */

@@ -177,6 +177,13 @@ export class Holding {
     return true;
   }
 
+  /** The message that waited is not looked at any more: its batch has failed. */
+  drop(): void {
+    if (this.#now === null) return;
+    this.#giveUp(cancelled(), "its batch failed");
+    if (this.#now !== null) this.#end(this.#now);
+  }
+
   #end(waiting: Waiting): void {
     waiting.stopWatching();
     clearInterval(waiting.timer);

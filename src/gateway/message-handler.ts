@@ -153,6 +153,7 @@ export class MessageHandler {
       case FRONTEND.FunctionCall:
         if (!this.#skip && !this.#link.skipping) return this.#onCommand(type, body, bytes, start, end);
         this.#stopReading(); // of this message, perhaps: the batch failed while it waited for the parser
+        this.#link.holding?.drop(); // or for people
         return "replace";
       default:
         throw new ProtocolViolation("message", "its type is unknown or out of order here", 0);

@@ -89,6 +89,7 @@ export class SimpleQuery {
   abandon(): void {
     const pending = this.#pending;
     if (pending === null) return;
+    this.#link.holding?.drop();
     const planned = pending.plan[pending.next];
     // It failed when the server looked at it: it did not run, and that is on record.
     const looked = pending.stage === "parsed" || pending.stage === "bound";

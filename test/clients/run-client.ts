@@ -38,7 +38,8 @@ const ROLE = "app";
 const DATABASE = "clients";
 const PASSWORD = "app password of the tests";
 
-export async function startBench(version: PostgresVersion): Promise<ClientBench> {
+/** @param policy more of it, beside one that permits all. */
+export async function startBench(version: PostgresVersion, policy = ""): Promise<ClientBench> {
   const postgres = await startPostgres({ version, ssl: true, settings: { max_prepared_transactions: "2" } });
   const folder = await mkdtemp(join(tmpdir(), "postern-clients-"));
   const tls = postgres.tls;
@@ -53,14 +54,15 @@ export async function startBench(version: PostgresVersion): Promise<ClientBench>
   await postgres.psql(`CREATE ROLE ${ROLE} LOGIN PASSWORD '${PASSWORD}'`);
   await postgres.psql(`CREATE DATABASE ${DATABASE} OWNER ${ROLE}`);
   await postgres.psql(`GRANT pg_read_all_stats TO ${ROLE}`);
-  const policy = join(folder, "policy");
-  await writePolicy(policy, postgres);
+  const policyFolder = join(folder, "policy");
+  await writePolicy(policyFolder, postgres);
+  if (policy !== "") await writeFile(join(policyFolder, "more.cedar"), policy);
   const gateway = await startGateway({
     postgres,
     database: DATABASE,
     role: { user: ROLE, password: PASSWORD },
     config: {
-      policy,
+      policy: policyFolder,
       gateway: {
         name: "clients",
         listen: { host: "127.0.0.1", port: 0 },
