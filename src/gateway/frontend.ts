@@ -48,6 +48,11 @@ export class Frontend implements FrameVisitor {
     this.#scanner = new FrameScanner(frontendLimits({ messageBytes: link.parts.limits.messageBytes }), this);
   }
 
+  /** A message of the client's is here and cannot be handled yet. */
+  get waits(): boolean {
+    return this.#scanner.stopped && !this.#terminated && !this.#closed;
+  }
+
   close(): void {
     this.#closed = true;
     this.#handler.close();

@@ -13,8 +13,8 @@ import type { Histogram } from "./statement-metrics.ts";
 export interface GateEvents {
   /** The log cannot be written: what waits never leaves. */
   failed(error: GatewayError): void;
-  /** It was full and has let go. */
-  emptied(): void;
+  /** What waited has left. @param wasFull the client waited too. */
+  left(wasFull: boolean): void;
 }
 
 /** Bytes behind the gate at which a client waits. */
@@ -105,8 +105,7 @@ export class Gate {
     }
     const wasFull = this.full;
     this.#send();
-    // Nobody else would have the client read on: the server says nothing before the Sync that the client has not sent.
-    if (wasFull) this.#events.emptied();
+    this.#events.left(wasFull);
   };
 
   #send(): void {

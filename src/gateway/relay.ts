@@ -552,7 +552,9 @@ export class Relay implements FrameVisitor {
       link.guarded = false;
     }
     link.parts.settleSoon();
-    return expectation.hidden ? "drop" : "pass";
+    if (expectation.hidden) return "drop";
+    link.readies++;
+    return "pass";
   }
 
   /**

@@ -37,6 +37,8 @@ export interface SessionOptions extends SessionParts {
 const OVER_TIME: Stopped = { over: "seconds", maxRows: 0 };
 /** A cancel that has had no effect by then is sent again. */
 const CANCEL_AGAIN_MS = 5_000;
+/** A cancel is not kept for longer: whoever asked for it does not wait any more. */
+const SENDING_MS = 10_000;
 /** How long a session that is ending waits for the outcome of what still runs. */
 const OUTCOME_WAIT_MS = 5_000;
 
@@ -49,6 +51,8 @@ export class Session {
   readonly #gate: Gate;
   readonly #underWay: UnderWay;
   #state: SessionState = { phase: "open" };
+  /** Of cancels that came before their statement had left. */
+  readonly #whenSent: (() => void)[] = [];
   #wantsClient = true;
   #cancelAgainMs = 0;
   #draining: GatewayError | null = null;
@@ -65,7 +69,11 @@ export class Session {
     const { client, upstream, log, clock, metrics } = options;
     this.#gate = new Gate(log, upstream, clock, metrics.stages.record, {
       failed: (error) => this.end(error),
-      emptied: () => this.#frontend.resume(),
+      left: (wasFull) => {
+        // Nobody else would have the client read on: the server says nothing before the Sync that the client has not sent.
+        if (wasFull) this.#frontend.resume();
+        this.#tellOfSending();
+      },
     });
     this.#relay = new Relay(this.#link, {
       progressed: () => this.#progressed(),
@@ -76,7 +84,10 @@ export class Session {
     this.#frontend = new Frontend(this.#link, this.#gate, {
       failed: (error) => this.end(error),
       terminated: () => this.#onTerminate(),
-      reading: (wanted) => this.#readClient(wanted),
+      reading: (wanted) => {
+        this.#readClient(wanted);
+        this.#tellOfSending();
+      },
     });
     this.#attach(client, upstream);
   }
@@ -98,8 +109,39 @@ export class Session {
 
   /** Asks the upstream to cancel what it works on; nothing happens where it owes no answer. What waits for people is withdrawn. */
   async cancel(): Promise<void> {
-    if (this.#link.holding?.cancel() === true) return;
-    if (this.#link.expectations.length > 0) await this.options.cancel();
+    const link = this.#link;
+    const { readies } = link;
+    const isOnItsWay = this.#isOnItsWay;
+    if (link.holding?.cancel() === true) return;
+    if (link.expectations.length > 0) await this.options.cancel();
+    if (!isOnItsWay) return;
+    // The server, which had nothing to stop, has ignored that.
+    await this.#sent();
+    if (link.readies !== readies) return; // it is over, and the next one is not meant
+    if (link.holding?.cancel() === true) return;
+    if (link.running > 0) await this.options.cancel();
+  }
+
+  /** Of what the client has sent a statement is still here: for the parser, for what the server says of it, for its record. */
+  get #isOnItsWay(): boolean {
+    if (this.#state.phase !== "open" || this.#link.holding?.waits === true) return false;
+    return !this.#gate.empty || (this.#link.running === 0 && this.#frontend.waits);
+  }
+
+  async #sent(): Promise<void> {
+    if (!this.#isOnItsWay) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, SENDING_MS);
+      this.#whenSent.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #tellOfSending(): void {
+    if (this.#whenSent.length === 0 || this.#isOnItsWay) return;
+    for (const sent of this.#whenSent.splice(0)) sent();
   }
 
   /** Tells the client why, then ends. The running statement is cancelled. */
@@ -218,6 +260,7 @@ export class Session {
     if (this.#state.phase !== "open") return;
     this.#terminated = true;
     this.#state = { phase: "ending", reason: "client terminated" };
+    this.#tellOfSending();
     this.#gate.add(TERMINATE);
     this.#gate.release(); // answers to what came before are still delivered; the server's close ends the client's side
   }

@@ -96,6 +96,8 @@ export class WireLink {
   batch = 1;
   /** Newest batch whose ReadyForQuery has come. */
   answeredBatch = 0;
+  /** How often the client was told that it may go on. */
+  readies = 0;
   /** The upstream reported an error and skips until a Sync that has not been sent yet. */
   skipping = false;
   copy: CopyPhase = "none";

@@ -395,6 +395,12 @@ describe("SASL OAUTHBEARER", () => {
   });
 });
 
+/** Bytes that clients have sent so far. */
+async function received({ http }: TestGateway): Promise<number> {
+  const metrics = await (await fetch(`${http}/metrics`)).text();
+  return Number(/^postern_bytes_total\{direction="client"\} (\d+)$/m.exec(metrics)?.[1] ?? Number.NaN);
+}
+
 describe("CancelRequest", () => {
   it.each([0, 2])("cancels the running statement with the key of protocol 3.%i", async (minor) => {
     const client = await RawClient.connect(gateway);
@@ -414,6 +420,27 @@ describe("CancelRequest", () => {
     }
 
     expect(summary(await answered)).toContain("ErrorResponse 57014");
+    client.destroy();
+  });
+
+  it("hits a statement that has come and waits here yet", { timeout: 30_000 }, async () => {
+    // The first long text of a gateway waits until the thread that parses it has begun: the server knows nothing of it by then.
+    await using fresh = await startGateway({ postgres });
+    const client = await RawClient.connect(fresh);
+    const messages = await client.login(user(), await fresh.token());
+    const key = messages.find((message) => message.type === "BackendKeyData");
+    if (key?.type !== "BackendKeyData") throw new Error("no key");
+    const text = `SELECT pg_sleep(60) WHERE '${"x".repeat(60_000)}' <> ''`;
+    const before = await received(fresh);
+    client.send((w) => w.begin(0x51).cstring(text).end());
+    while ((await received(fresh)) < before + text.length);
+
+    const canceller = await RawClient.connect(fresh);
+    canceller.send((w) => encodeCancelRequest(w, key));
+    expect(await canceller.rest()).toEqual([]);
+
+    expect(summary(await client.until("ReadyForQuery"))).toContain("ErrorResponse 57014");
+    expect(summary(await client.query("SELECT 1")).at(-1)).toBe("ReadyForQuery idle");
     client.destroy();
   });
 
