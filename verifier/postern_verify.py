@@ -6,6 +6,7 @@ Exit status: 0 all is well; 1 something is wrong, one sentence for each thing; 2
 
 import argparse, base64, datetime, functools, hashlib, json, os, re, sys  # noqa: E401
 from decimal import Decimal
+from math import inf
 
 class Wrong(ValueError):
     """Something does not verify. The text follows the name of a file, or of an entry, in a sentence."""
@@ -173,12 +174,11 @@ class Contents:
     def __init__(self, origin, vkey):
         self.origin, self.vkey, self.now, self.last_type = origin, vkey, datetime.datetime.min, None
         self.holes = False  # entries are missing: what holds between entries cannot be judged any more
-        self.open, self.ended = {}, set()  # session: [next sessionSeq, number decided, permitted ones not finished]
+        self.open, self.ended = {}, set()  # session: [next sessionSeq, number decided, {permitted, not finished: rows}]
         self.alive, self.excused = None, 0  # last sign of life in this run; seconds since that an alarm accounts for
         self.heartbeats = []  # (index, size, root): states of the registry
-        self.approved, self.taken = {}, {}  # leaf: (approval, binding); approval: the session that took its one attempt
+        self.approved, self.taken = {}, {}  # leaf: ((approval, binding), rows); approval: (session that took it, rows)
         self.records = {}  # in the registry, by origin: [(type, size, root, vkey)]
-
     def check(self, index, data):
         entry = parse_entry(data)
         kind, before, in_session = entry["type"], self.now, entry["type"] in SESSION_TYPES
@@ -201,42 +201,44 @@ class Contents:
             self.excused += entry["seconds"]
         elif kind == "key.created" and entry["purpose"] == "log":
             need(entry["vkey"] == self.vkey, "names another key than log.vkey")
-
     def of_approval(self, kind, entry, index):
         name, bound = entry["approval"], (entry["approval"], entry.get("binding"))
         if kind == "approval.decided" and entry["verdict"] == "approved":
-            self.approved[index] = bound
+            self.approved[index] = bound, entry.get("rows", inf)
         elif kind == "approval.consumed":
             need(name not in self.taken, "uses an approval a second time")
             need(entry["decisions"], "uses an approval that nobody gave")
-            self.taken[name], own = entry["forSession"], self.origin.rpartition("/")[2]
-            given = [self.approved.get(leaf["index"]) == bound for leaf in entry["decisions"] if leaf["instance"] == own]
-            need(all(given), "uses an approval that the entries which it names do not give")
+            most, own = entry.get("rows", inf), self.origin.rpartition("/")[2]
+            self.taken[name] = entry["forSession"], most
+            leaves = [leaf["index"] for leaf in entry["decisions"] if leaf["instance"] == own]
+            given = [self.approved.get(leaf, (None, 0)) for leaf in leaves]
+            need(all(to == bound for to, _ in given), "uses an approval that the entries which it names do not give")
+            need(all(most <= rows for _, rows in given), "uses an approval for more rows than it was given for")
         elif kind == "statement.decided":
-            need(self.taken.get(name) == entry["session"], "runs on an approval that its session has not taken")
-
+            need(self.taken.get(name, "?")[0] == entry["session"], "runs on an approval that its session has not taken")
     def of_session(self, kind, entry):
         name, place, opens = entry["session"], entry["sessionSeq"], kind == "session.opened"
         if opens and name not in self.open and name not in self.ended:
-            self.open[name] = [0, 0, set()]
+            self.open[name] = [0, 0, {}]
         session = self.open.get(name)
         need(session and opens == (session[0] == 0), "belongs to a session that is not open, or opens one again")
         session[0] += 1
         need(whole(place) and place == session[0] - 1, "does not have the next sessionSeq of its session")
         if kind == "statement.decided":
             session[1] += 1
-            entry["verdict"] == "refused" or session[2].add(place)
+            if entry["verdict"] != "refused":
+                session[2][place] = self.taken.get(entry.get("approval"), (None, inf))[1]
         elif kind == "statement.finished":
-            begun = whole(entry["statement"]) and entry["statement"] in session[2]
-            need(begun, "finishes a statement that is not under way")
-            session[2].remove(entry["statement"])
+            need(whole(entry["statement"]) and entry["statement"] in session[2], "finishes a statement that is not under way")
+            most = inf if entry["outcome"] != "completed" else session[2][entry["statement"]]
+            need(entry["rowsAffected"] <= most, "changes more rows than its approval was for")
+            del session[2][entry["statement"]]
         elif kind == "session.closed":
             self.ended.add(name)
             del self.open[name]
             counted = whole(entry["statements"]) and entry["statements"] == session[1]
             need(counted, f"says {entry['statements']} statements of session {name}: the log has {session[1]}")
             need(not session[2], f"closes session {name}, where statements {sorted(session[2])} have no outcome")
-
     def of_gateway(self, kind, entry, index):
         silent = (self.now - (self.alive or self.now)).total_seconds() - self.excused
         self.alive, self.excused = None if kind == "gateway.stopped" else self.now, 0
@@ -249,7 +251,6 @@ class Contents:
             need(entry["origin"] == self.origin, "names another log as its own")
         else:
             need(silent <= 150, f"comes {silent:.0f} s after the last sign of life: a heartbeat is missing")
-
     def record(self, kind, entry):
         size, root = tree_state(entry)
         records = self.records.setdefault(entry["origin"], [])
@@ -382,7 +383,6 @@ class Log:
             edge[level] = self.settle(level, shape(level, size)[0], edge[level], edge) if edge[level] else []
         for expected, _, _ in anchors:
             self.wrong("checkpoint", f"has {size} entries where {expected} are on record: an older copy, or cut off")
-
     def read_entries(self, index, entries, below, hashes):
         """Hands on what has the hash that the tree has; the rest has a finding already."""
         self.contents.holes = self.contents.holes or below != hashes

@@ -69,7 +69,7 @@ class OfflineWalk {
       ...{ command, relations: this.#touches.all(), sequences: this.#touches.sequences(), defaultSequences: [] },
       createsIn: [],
       ...{ functions: sorted(this.#functions), operators: sorted(this.#operators), types: sorted(this.#types) },
-      ...{ rowSecurity: false, rules: false, locksRows: this.#locksRows },
+      ...{ rowSecurity: false, rules: false, counted: false, locksRows: this.#locksRows },
       ...{ hasWhere: this.#condition.hasWhere, matchesAll: this.#condition.matchesAll },
     };
     return { facts, notes: [...this.#notes, ...this.#touches.notes()] };

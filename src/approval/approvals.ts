@@ -5,6 +5,7 @@
  */
 
 import { setTimeout as wait } from "node:timers/promises";
+import { z } from "zod";
 import type { EntryBody } from "../audit/entry.ts";
 import type { Clock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
@@ -36,7 +37,7 @@ import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { bindingHash, type Card, cardText, type Sameness, samenessHash, sha256 } from "./card.ts";
 import { tooManyOpen } from "./errors.ts";
-import { missingGroups, personOf, requestersOf, type Standing, standing } from "./reviewers.ts";
+import { missingGroups, personOf, requestersOf, rowBound, type Standing, standing } from "./reviewers.ts";
 
 export interface ApprovalsOptions {
   readonly store: Store;
@@ -187,16 +188,23 @@ export class Approvals {
   }
 
   /**
-   * A person's decision: recorded, then counted. @param card hash of what the person was shown; undefined: the program that asks showed
-   * what there is. @throws {GatewayError} STORE_UNAVAILABLE, AUDIT_UNAVAILABLE
+   * A person's decision: recorded, then counted. @param rows that the statement may change at most; null: as many as there are.
+   * @throws {GatewayError} STORE_UNAVAILABLE, AUDIT_UNAVAILABLE
    */
-  async decide(id: string, reviewer: Principal, verdict: Verdict, reason: string | null): Promise<Decided | null> {
+  async decide(
+    id: string,
+    reviewer: Principal,
+    verdict: Verdict,
+    reason: string | null,
+    rows: number | null = null,
+  ): Promise<Decided | null> {
     const { store, instance, record } = this.#options;
     return await store.transaction(async (q) => {
       const approval = await lockApproval(q, id);
       if (approval === null) return null;
       const may = standing(approval, reviewer, verdict);
       if (!may.may) return { approval, refused: may };
+      if (rows !== null && !isCounted(approval)) return { approval, refused: UNCOUNTED };
       const { group: forGroup } = may;
       const seconds = Math.round(approval.ageMs) / 1000;
       const by = reviewer.id;
@@ -205,8 +213,9 @@ export class Approvals {
         ...{ approval: id, binding: approval.binding, card: approval.cardHash, actor: by, group: forGroup, seconds },
         verdict: verdict === "approve" ? "approved" : "denied",
         ...(reason === null ? {} : { reason }),
+        ...(rows === null ? {} : { rows }),
       });
-      const decision = { by, verdict, forGroup, reason, card: approval.cardHash, seconds, instance, logIndex };
+      const decision = { by, verdict, forGroup, reason, rows, card: approval.cardHash, seconds, instance, logIndex };
       await insertDecision(q, id, personOf(reviewer), decision);
       const now = (await readApproval(q, id)) ?? approval;
       if (verdict === "deny") await setState(q, id, "denied");
@@ -229,7 +238,11 @@ export class Approvals {
     const decisions = approval.decisions
       .filter(({ verdict }) => verdict === "approve")
       .map(({ instance: log, logIndex }) => ({ instance: log, index: logIndex }));
-    await record({ type: "approval.consumed", approval: id, binding, forSession: sessionId, decisions });
+    const rows = rowBound(approval);
+    await record({
+      ...{ type: "approval.consumed", approval: id, binding, forSession: sessionId, decisions },
+      ...(rows === null ? {} : { rows }),
+    });
     return true;
   }
 
@@ -311,4 +324,16 @@ export class Approvals {
       if (!this.#watched.has(id)) await this.end(id, "withdrawn", reason);
     }
   }
+}
+
+const UNCOUNTED = {
+  may: false,
+  why: "uncounted",
+  detail: "It changes rows that the server does not count: approve it for as many as there are, or deny it.",
+} as const;
+
+const Counted = z.object({ counted: z.boolean() });
+
+function isCounted({ card }: Approval): boolean {
+  return card !== null && Counted.safeParse(JSON.parse(card)).data?.counted === true;
 }

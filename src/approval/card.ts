@@ -41,6 +41,8 @@ export type Card = {
   readonly approvers: readonly string[];
   readonly quorum: number;
   readonly maxRows: number | null;
+  /** It can be approved for so many changed rows at most: the server's count has all that it changes itself. */
+  readonly counted: boolean;
   readonly requestedAt: string;
   readonly expiresAt: string;
 };

@@ -54,6 +54,18 @@ export function changed(id: string): GatewayError {
   });
 }
 
+/** @param changed rows that it changed; null: it was not run to its end, so that nobody knows. */
+export function exceeded(bound: number, changed: number | null): GatewayError {
+  const rows = bound === 1 ? "1 row" : `${bound} rows`;
+  return new GatewayError("APPROVAL_EXCEEDED", `the statement was approved for ${rows} and has been undone`, {
+    detail:
+      changed === null
+        ? "It was to be read in parts, and what it has changed is known at its end alone."
+        : `It had changed ${changed}.`,
+    hint: changed === null ? "Send it to be run at once." : "Narrow it, or ask anew and say how many rows it changes.",
+  });
+}
+
 export function withdrawn(id: string, reason: string): GatewayError {
   return new GatewayError("APPROVAL_VOID", "the request for approval was withdrawn", {
     detail: `Approval ${id}: ${reason}.`,

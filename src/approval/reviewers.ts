@@ -32,7 +32,7 @@ export type Standing =
   | { readonly may: true; readonly group: string }
   | {
       readonly may: false;
-      readonly why: "ended" | "own" | "no-group" | "decided" | "settled";
+      readonly why: "ended" | "own" | "no-group" | "decided" | "settled" | "uncounted";
       readonly detail: string;
     };
 
@@ -49,6 +49,12 @@ export function missingGroups(approval: Approval): readonly string[] {
 /** Groups that have. */
 export function reachedGroups(approval: Approval): readonly string[] {
   return approval.approvers.filter((group) => approvedIn(approval, group) >= approval.quorum);
+}
+
+/** Changed rows that it was approved for at most: the fewest that anyone who approved it has said. Null: nobody has. */
+export function rowBound({ decisions }: Pick<Approval, "decisions">): number | null {
+  const bounds = decisions.flatMap(({ verdict, rows }) => (verdict === "approve" && rows !== null ? [rows] : []));
+  return bounds.length === 0 ? null : Math.min(...bounds);
 }
 
 /** @param people the reviewer; a person of no group of the approvers decides nothing. */

@@ -12,15 +12,17 @@ const MAX_GAP_MICROS = 150e6;
 interface SessionSeen {
   next: number;
   statements: number;
-  readonly open: Set<number>;
+  /** Those that run, with the changed rows that their approval is for; Infinity: as many as there are. */
+  readonly open: Map<number, number>;
 }
 
 /** An approval, from its decisions to the statement that ran on it. */
 interface ApprovalSeen {
-  /** Leaves that approve it, with what they are bound to. */
-  readonly approved: Map<number, unknown>;
-  /** Session that has taken its one attempt. */
+  /** Leaves that approve it, with what they are bound to, and for how many rows. */
+  readonly approved: Map<number, { readonly binding: unknown; readonly rows: number }>;
+  /** Session that has taken its one attempt, and for how many rows. */
   takenBy?: unknown;
+  rows: number;
 }
 
 /** State of the registry that a heartbeat vouches for. */
@@ -119,7 +121,7 @@ export class EntryChecker {
     let session = this.#sessions.get(id);
     if (entry.type === "session.opened") {
       if (session !== undefined) this.#problem(`entry ${index} opens session ${id}, which is open`);
-      session = { next: 0, statements: 0, open: new Set() };
+      session = { next: 0, statements: 0, open: new Map() };
       this.#sessions.set(id, session);
     } else if (session === undefined) {
       if (!this.#skipped) this.#problem(`entry ${index} is of session ${id}, which is not open`);
@@ -134,20 +136,24 @@ export class EntryChecker {
   /** What runs on an approval has people's decisions on record, and one attempt. Decisions in logs of other gateways are judged there. */
   #checkApproval(index: number, entry: StoredEntry, id: string): void {
     const known = this.#approvals.get(id);
-    const seen = known ?? { approved: new Map<number, unknown>() };
+    const seen: ApprovalSeen = known ?? { approved: new Map(), rows: Number.POSITIVE_INFINITY };
     if (known === undefined) this.#approvals.set(id, seen);
     if (entry.type === "approval.decided" && entry["verdict"] === "approved")
-      seen.approved.set(index, entry["binding"]);
+      seen.approved.set(index, { binding: entry["binding"], rows: rowsOf(entry) });
     if (entry.type === "approval.consumed") {
       if (seen.takenBy !== undefined) this.#problem(`entry ${index} uses approval ${id} a second time`);
       const decisions = leaves(entry["decisions"]);
       if (decisions.length === 0) this.#problem(`entry ${index} uses approval ${id}, which nobody gave`);
       for (const leaf of decisions) {
         const here = leaf.instance === this.#instance && !this.#skipped;
-        if (here && seen.approved.get(leaf.index) !== entry["binding"])
+        const given = seen.approved.get(leaf.index);
+        if (here && given?.binding !== entry["binding"])
           this.#problem(`entry ${index} uses approval ${id}, which entry ${leaf.index} does not give`);
+        else if (here && given !== undefined && rowsOf(entry) > given.rows)
+          this.#problem(`entry ${index} uses approval ${id} for more rows than entry ${leaf.index} gives it for`);
       }
       seen.takenBy = entry["forSession"];
+      seen.rows = rowsOf(entry);
       seen.approved.clear();
     }
     const runs = entry.type === "statement.decided" && !this.#skipped;
@@ -158,9 +164,14 @@ export class EntryChecker {
   #checkStatement(index: number, entry: StoredEntry, session: SessionSeen, id: string): void {
     if (entry.type === "statement.decided") {
       session.statements += 1;
-      if (entry["verdict"] === "permitted") session.open.add(Number(entry.sessionSeq));
+      const approval = typeof entry["approval"] === "string" ? this.#approvals.get(entry["approval"]) : undefined;
+      const most = approval?.rows ?? Number.POSITIVE_INFINITY;
+      if (entry["verdict"] === "permitted") session.open.set(Number(entry.sessionSeq), most);
     } else if (entry.type === "statement.finished") {
       const statement = Number(entry["statement"]);
+      const most = session.open.get(statement) ?? Number.POSITIVE_INFINITY;
+      if (entry["outcome"] === "completed" && Number(entry["rowsAffected"]) > most)
+        this.#problem(`entry ${index} changes more rows than its approval was for, ${most}`);
       if (!session.open.delete(statement)) {
         this.#problem(`entry ${index} finishes statement ${statement} of session ${id}, which is not running`);
       }
@@ -171,10 +182,14 @@ export class EntryChecker {
           `entry ${index} closes session ${id} with ${entry["statements"]} statements, the log has ${session.statements}`,
         );
       }
-      for (const open of session.open)
+      for (const open of session.open.keys())
         this.#problem(`statement ${open} of session ${id} has no outcome at its end, entry ${index}`);
     }
   }
+}
+
+function rowsOf(entry: StoredEntry): number {
+  return typeof entry["rows"] === "number" ? entry["rows"] : Number.POSITIVE_INFINITY;
 }
 
 function leaves(value: unknown): readonly { readonly instance: string; readonly index: number }[] {

@@ -28,6 +28,8 @@ export const ERRORS = {
   APPROVAL_EXPIRED: { sqlstate: "42501", severity: "ERROR" },
   /** What was approved is not what would run, or its request was withdrawn. */
   APPROVAL_VOID: { sqlstate: "42501", severity: "ERROR" },
+  /** It has changed more rows than it was approved for, and is undone. */
+  APPROVAL_EXCEEDED: { sqlstate: "42501", severity: "ERROR" },
   /** A statement that needs approval where it cannot be held: behind others of its batch, or where the store is away. */
   APPROVAL_IMPOSSIBLE: { sqlstate: "42501", severity: "ERROR" },
   /** A statement that would use a masked column by its own value. */

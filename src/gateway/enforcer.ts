@@ -123,6 +123,15 @@ export class Enforcer {
     void this.#enforcement.catalog;
   }
 
+  /** Whether the server's count at the end of a statement has all that it changes itself. */
+  isCounted(tree: Uint8Array): boolean {
+    try {
+      return this.#enforcement.factsOf(tree).counted;
+    } catch {
+      return false; // it is refused for that elsewhere
+    }
+  }
+
   /** Of what cannot be judged. */
   refuse(error: GatewayError, inTransaction: boolean): Ruling {
     return this.#rule(refusing(error), inTransaction);

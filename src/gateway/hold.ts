@@ -18,7 +18,7 @@ import {
   whoApproves,
   withdrawn,
 } from "../approval/errors.ts";
-import { reachedGroups } from "../approval/reviewers.ts";
+import { reachedGroups, rowBound } from "../approval/reviewers.ts";
 import type { RequestRecord } from "../audit/entry.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Hold } from "../policy/decision.ts";
@@ -234,6 +234,7 @@ export class Holding {
       ...{ clientAddress, applicationName: applicationName === "" ? null : applicationName },
       ...{ purpose: purposeOf(found, asked.text), requests: sameness.requests, policy: ruling.policy },
       ...{ reason: hold.reason, approvers: hold.approvers, quorum: hold.quorum, maxRows: approved.maxRows },
+      counted: this.#isCounted(asked),
     };
     const { expiresMs } = hold;
     const { fingerprint } = asked;
@@ -243,6 +244,12 @@ export class Holding {
       (error: unknown) => this.#done(now, unavailable(error)),
     );
     return null;
+  }
+
+  /** Whether the server will tell how much it has changed. */
+  #isCounted({ evidence }: Holdable): boolean {
+    const tree = evidence?.tree ?? null;
+    return tree !== null && this.#link.enforcer?.isCounted(tree) === true;
   }
 
   #judgedBy(groups: readonly string[], asked: Holdable): Ruling | null {
@@ -399,7 +406,7 @@ export class Holding {
       now.open = null;
       this.#inquiry.settled(); // it goes on in another batch
       const { id } = approval;
-      this.#done(now, taken ? new Lifted(id, reachedGroups(approval), sameness.tree) : changed(id));
+      this.#done(now, taken ? new Lifted(id, reachedGroups(approval), sameness.tree, rowBound(approval)) : changed(id));
     });
   }
 

@@ -36,11 +36,14 @@ export class Lifted {
   readonly groups: readonly string[];
   /** SHA-256 of what the server has shown of it; null: nothing. */
   readonly tree: string | null;
+  /** Rows that people have approved it for; null: as many as it comes to. */
+  readonly rows: number | null;
 
-  constructor(approval: string, groups: readonly string[], tree: string | null) {
+  constructor(approval: string, groups: readonly string[], tree: string | null, rows: number | null) {
     this.approval = approval;
     this.groups = groups;
     this.tree = tree;
+    this.rows = rows;
   }
 }
 

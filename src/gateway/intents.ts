@@ -5,6 +5,7 @@ import { labelsOf } from "../masking/masked/labelled-use.ts";
 import { Delivered, type PreparedStatement, type StatementRecord, StatementRun } from "../statement/statement.ts";
 import { PERMITTED, type Ruling, reasonOf, UNJUDGED } from "./enforcement.ts";
 import type { Gate } from "./gate.ts";
+import type { Lifted } from "./holdable.ts";
 import { commitment } from "./journal.ts";
 import type { WireLink } from "./wire-link.ts";
 
@@ -21,8 +22,8 @@ export interface Permitted {
   /** It may change data: its intent is on disk before it is forwarded. */
   readonly durable: boolean;
   readonly ruling: Ruling;
-  /** Id of the approval whose one attempt this is; absent: it needed none. */
-  readonly approval?: string;
+  /** The approval whose one attempt this is; absent or null: it needed none. */
+  readonly lifted?: Lifted | null;
   /** Of its portal; absent where it has none that is read again. */
   readonly delivered?: Delivered;
   /** Of its rows; absent where they are described right before. */
@@ -39,10 +40,20 @@ export class Intents {
   }
 
   /** It runs as soon as its intent is on record. */
-  permit({ statement, parameters, behind, durable, ruling, delivered, formats, approval }: Permitted): StatementRun {
+  permit({
+    statement,
+    parameters,
+    behind,
+    durable,
+    ruling,
+    delivered,
+    formats,
+    lifted = null,
+  }: Permitted): StatementRun {
     const { journal, clock, metrics, statementLimits } = this.#link.parts;
     const statementClass = statement.parsed?.class ?? "unknown";
     const sessionSeq = journal.next;
+    const approval = lifted?.approval;
     this.#gate.require(journal.decided(statement, statementClass, parameters, null, ruling, behind, approval), durable);
     metrics.decided(statementClass, (ruling.shadow ?? PERMITTED) === PERMITTED ? "permitted" : "shadowed");
     this.#link.enforcer?.own.ran(this.#runBy(statement), this.#link.batch);
@@ -53,6 +64,7 @@ export class Intents {
     );
     this.#label(run, ruling);
     run.guarded = ruling.guarded;
+    run.maxChanges = lifted?.rows ?? Number.POSITIVE_INFINITY;
     run.formats = formats ?? null;
     if (ruling.guarded) this.#link.guarded = true;
     run.executes = this.#behindName(statement)?.evidence ?? null;

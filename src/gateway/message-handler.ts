@@ -463,7 +463,7 @@ export class MessageHandler {
       ruling,
       delivered: portal.delivered,
       formats: portal.resultFormats,
-      ...(lifted === null ? {} : { approval: lifted.approval }),
+      lifted,
     });
     this.#inquiry.letGo(run, ruling);
     if (link.tellsApart) this.#out.push(FLUSH);

@@ -6,6 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Hash } from "node:crypto";
+import { exceeded } from "../approval/errors.ts";
 import { GatewayError } from "../base/errors.ts";
 import { scrubbed } from "../masking/errors/scrub.ts";
 import type { Expectation } from "../statement/expectations.ts";
@@ -357,7 +358,7 @@ export class Relay implements FrameVisitor {
       case BACKEND.EmptyQueryResponse:
         return this.#finish("");
       case BACKEND.PortalSuspended:
-        return this.#finish("SUSPENDED");
+        return this.#finish(SUSPENDED);
       case BACKEND.ReadyForQuery:
         return this.#ready(at);
       case BACKEND.ParseComplete:
@@ -443,9 +444,17 @@ export class Relay implements FrameVisitor {
     const { command, rows: counted } = parseCommandTag(tag);
     const affected = command === "SELECT" || command === "FETCH" || command === "MOVE" ? 0 : (counted ?? 0);
     const durationMs = this.#took(run);
-    const error = this.#tooLate(run);
+    const error = this.#tooLate(run) ?? tooMany(run, tag, counted);
     if (error === null) parts.journal.finished(run, "completed", null, affected, durationMs, rows);
-    else parts.journal.finished(run, "cancelled", error.sqlstate, affected, durationMs, rows);
+    else
+      parts.journal.finished(
+        run,
+        run.over === null ? "failed" : "cancelled",
+        error.sqlstate,
+        affected,
+        durationMs,
+        rows,
+      );
     parts.metrics.stages.upstream.observe(durationMs);
     this.#link.running--;
     this.#settle(run, command);
@@ -716,6 +725,8 @@ const RELIED_ON: ReadonlySet<string> = new Set([
 /** What a code may look like; an extension of the server may raise anything, and it goes into an entry as it is. */
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
+/** In place of a tag. */
+const SUSPENDED = "SUSPENDED";
 const QUERY_CANCELED = "57014";
 const UNDEFINED_TABLE = "42P01";
 const UNDEFINED_COLUMN = "42703";
@@ -732,6 +743,16 @@ function end(run: StatementRun): void {
   if (evidence === null) return;
   evidence.earlyRuns--;
   if (evidence.earlyRuns === 0) evidence.early = null;
+}
+
+/**
+ * The Sync behind it is held until here, so that nothing of it is committed. A portal that is read in parts has done all its work at the
+ * first, and tells its count at the last.
+ */
+function tooMany(run: StatementRun, tag: string, counted: number | null | undefined): GatewayError | null {
+  if (!run.bounded) return null;
+  if (tag === SUSPENDED) return exceeded(run.maxChanges, null);
+  return (counted ?? 0) > run.maxChanges ? exceeded(run.maxChanges, counted ?? 0) : null;
 }
 
 function confirm({ changes }: Expectation): void {

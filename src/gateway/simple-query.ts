@@ -364,7 +364,7 @@ export class SimpleQuery {
       behind: behind?.record ?? null,
       durable,
       ruling,
-      ...(pending.lifted === null ? {} : { approval: pending.lifted.approval }),
+      lifted: pending.lifted,
     });
     this.#inquiry.letGo(run, ruling);
     const shown = parsed?.prepared?.kind === "prepare" ? planned.inner : null;

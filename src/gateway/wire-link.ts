@@ -137,8 +137,8 @@ export class WireLink {
     this.lastExecuteBatch = this.batch;
     this.executions++;
     if (run.durable) this.#durableBatch = this.batch;
-    if (isMeasured(run)) this.measured = run;
-    if (!this.parts.statementLimits.mayStop(run)) return;
+    if (isMeasured(run) || run.bounded) this.measured = run;
+    if (!this.parts.statementLimits.mayStop(run) && !run.bounded) return;
     this.#stoppable = run;
     this.#stoppableBatch = this.batch;
   }

@@ -160,10 +160,14 @@ export const Approval = z.object({
       verdict: z.enum(["approve", "deny"]),
       group: z.string().nullable(),
       reason: z.string().nullable(),
+      /** Changed rows that it is for at most; null: as many as there are. */
+      rows: Count.nullable(),
       at: Time,
       seconds: z.number(),
     }),
   ),
+  /** The fewest rows that anyone has approved it for; null: as many as there are. */
+  rows: Count.nullable(),
   /** Null: the caller may decide it. Else why not. */
   mayNotDecide: z.string().nullable(),
   /** What is to be decided; null: the request has ended, and nothing of it is kept. */
@@ -178,6 +182,8 @@ export const Approval = z.object({
       /** In the agent's own words: verified by nobody. */
       purpose: z.string().nullable(),
       maxRows: z.number().nullable(),
+      /** It can be approved for so many changed rows at most. */
+      counted: z.boolean(),
       requests: z.array(z.looseObject({ action: z.string(), resource: z.string(), decision: z.string() })),
     })
     .nullable(),
@@ -371,7 +377,12 @@ export const OPERATIONS = {
     summary: "Approve a statement: it runs once, if it is still what you were shown",
     params: Id,
     query: None,
-    body: z.strictObject({ card: Card, reason: Text.trim().min(1).max(500).optional() }),
+    body: z.strictObject({
+      card: Card,
+      reason: Text.trim().min(1).max(500).optional(),
+      /** What changes more rows is undone. */
+      rows: z.int().min(0).optional(),
+    }),
     answer: Approval,
   },
   denyStatement: {

@@ -241,6 +241,8 @@ export class StatementRun {
   formats: readonly number[] | null = null;
   /** What detectors have found in what was delivered of it; null: nothing. */
   found: FoundValues[] | null = null;
+  /** Rows that it may change at most, by the server's own count at its end; Infinity: as many as there are. */
+  maxChanges = Number.POSITIVE_INFINITY;
   /** Why the gateway has made it fail. */
   fault: GatewayError | null = null;
   /** The limit that it has passed. */
@@ -275,6 +277,11 @@ export class StatementRun {
   get limited(): boolean {
     const most = Math.min(this.maxRows, this.maxBytes);
     return most !== Number.POSITIVE_INFINITY || this.countsReveals;
+  }
+
+  /** What it has changed is counted before it may be committed. */
+  get bounded(): boolean {
+    return this.maxChanges !== Number.POSITIVE_INFINITY;
   }
 
   /** The rows and bytes of its portal that came while it ran. */

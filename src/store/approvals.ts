@@ -24,6 +24,8 @@ export const Decision = z.object({
   at: Timestamp,
   /** What it was decided by: the hash of the card that was shown. */
   card: z.string(),
+  /** Changed rows that it is for at most; null: as many as there are. */
+  rows: z.number().nullable(),
   /** From the request to the decision. */
   seconds: z.number(),
   instance: z.string(),
@@ -92,7 +94,7 @@ const COLUMNS = `a.id, a.sameness, a.binding, a.state, a.mode, a.instance, a.ses
   -${MS_TO("a.requested_at")} AS "ageMs", a.card, a.card_hash AS "cardHash", ${isoUtc("a.ended_at")} AS "endedAt",
   a.ended_by AS "endedBy", a.ended_reason AS "endedReason", a.told,
   (SELECT coalesce(json_agg(json_build_object('by', d.principal_id, 'subject', d.person::json->>1, 'verdict', d.verdict, 'forGroup', d.for_group,
-      'reason', d.reason, 'at', ${isoUtc("d.decided_at")}, 'card', d.card_hash, 'seconds', d.seconds,
+      'reason', d.reason, 'at', ${isoUtc("d.decided_at")}, 'card', d.card_hash, 'rows', d.rows, 'seconds', d.seconds,
       'instance', d.instance, 'logIndex', d.log_index) ORDER BY d.decided_at, d.person), '[]')
     FROM postern.approval_decisions d WHERE d.approval_id = a.id) AS decisions`;
 
@@ -165,12 +167,12 @@ export async function insertDecision(
 ): Promise<void> {
   await q.query(
     `INSERT INTO postern.approval_decisions
-       (approval_id, person, principal_id, verdict, for_group, reason, decided_at, card_hash, seconds, instance, log_index)
-     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7, $8, $9, $10)`,
+       (approval_id, person, principal_id, verdict, for_group, reason, decided_at, card_hash, seconds, instance, log_index, rows)
+     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7, $8, $9, $10, $11)`,
     [
       ...[id, storable(person), storable(decision.by), decision.verdict, decision.forGroup],
       ...[decision.reason === null ? null : storable(decision.reason), decision.card, decision.seconds],
-      ...[decision.instance, decision.logIndex],
+      ...[decision.instance, decision.logIndex, decision.rows],
     ],
   );
 }

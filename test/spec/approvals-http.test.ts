@@ -97,6 +97,25 @@ describe("a request for approval", () => {
     expect((await decide(approval, "deny", await api.token(["dba"], "eve"))).status).toBe(409);
   });
 
+  it("may be for so many rows at most, the fewest of those who approve it, where the server counts them", async () => {
+    const approval = await request({ quorum: 3 });
+    const [ada, bob, cyd] = [
+      await api.token(["dba"], "ada3"),
+      await api.token(["dba"], "bob3"),
+      await api.token(["dba"], "cyd3"),
+    ];
+    for (const rows of [-1, 1.5, "3"])
+      expect(code(await decide(approval, "approve", ada, { rows }))).toBe("bad-request");
+    expect((await decide(approval, "approve", ada, { rows: 7 })).json).toMatchObject({ rows: 7 });
+    expect((await decide(approval, "approve", bob, { rows: 3 })).json).toMatchObject({ rows: 3 });
+    expect((await decide(approval, "approve", cyd)).json).toMatchObject({ rows: 3, state: "approved" });
+
+    const uncounted = await request({ counted: false });
+    const refused = await decide(uncounted, "approve", ada, { rows: 7 });
+    expect(refused).toMatchObject({ status: 403, json: { code: "approval-refused" } });
+    expect((await decide(uncounted, "approve", ada)).json).toMatchObject({ rows: null, state: "approved" });
+  });
+
   it("is decided by what was shown, and by nothing else", async () => {
     const [one, other] = [await request(), await request()];
     const token = await api.token(["dba"]);

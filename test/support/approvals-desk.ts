@@ -62,6 +62,7 @@ export function asking(
       principal: { kind, issuer, subject, actors: actors.map((hop) => ({ ...hop })), credential },
       ...{ clientAddress: "10.0.0.7:5000", applicationName: null, purpose: null, requests, policy: null },
       ...{ reason: "deletes are approved by a DBA", approvers: ["dba"], quorum: 1, maxRows: null },
+      counted: true,
       ...parts,
     },
   };
@@ -72,7 +73,7 @@ export interface Desk extends AsyncDisposable {
   readonly log: AuditLog;
   /** The newest request, once there is one that is none of `known`. */
   next(known?: readonly Approval[]): Promise<Approval>;
-  decide(id: string, by: Principal, verdict: Verdict, reason?: string): Promise<Decided>;
+  decide(id: string, by: Principal, verdict: Verdict, reason?: string, rows?: number): Promise<Decided>;
   /** Once its state is that. */
   ended(id: string, state: Approval["state"]): Promise<Approval>;
 }
@@ -112,8 +113,8 @@ export async function openDesk(storeUrl: string, lookMs?: number, lostMs?: numbe
         await wait(POLL_MS);
       }
     },
-    decide: async (id, by, verdict, reason) => {
-      const decided = await approvals.decide(id, by, verdict, reason ?? null);
+    decide: async (id, by, verdict, reason, rows) => {
+      const decided = await approvals.decide(id, by, verdict, reason ?? null, rows ?? null);
       if (decided === null) throw new Error(`no approval ${id}`);
       return decided;
     },

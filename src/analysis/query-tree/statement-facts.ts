@@ -10,9 +10,10 @@ import { TreeUnknown } from "./tree-unknown.ts";
 export const COMMAND = { select: 1, update: 2, insert: 3, delete: 4, merge: 5, utility: 6 } as const;
 
 const NAMES = ["nothing", "select", "update", "insert", "delete", "merge", "utility"] as const;
+const WRITES: readonly number[] = [COMMAND.insert, COMMAND.update, COMMAND.delete, COMMAND.merge];
 const CHANGES: readonly number[] = [COMMAND.update, COMMAND.delete, COMMAND.merge];
 
-export type StatementFacts = Pick<TreeFacts, "command" | "rules" | "hasWhere" | "matchesAll">;
+export type StatementFacts = Pick<TreeFacts, "command" | "rules" | "counted" | "hasWhere" | "matchesAll">;
 
 /** @param levels of all queries in the tree, outer ones before inner ones. */
 export function statementFacts(queries: readonly QueryNode[], levels: readonly Level[]): StatementFacts {
@@ -32,7 +33,11 @@ export function statementFacts(queries: readonly QueryNode[], levels: readonly L
     hasWhere &&= condition.isThere || kind === COMMAND.merge;
     matchesAll ||= condition.matchesAll;
   }
-  return { command, rules: queries.length !== 1 || original === undefined, hasWhere, matchesAll };
+  const rules = queries.length !== 1 || original === undefined;
+  // CommandComplete tells of the outermost query alone: what a WITH beneath it changes is in no count.
+  const writing = levels.filter(({ query }) => WRITES.includes(numberOf(query, "commandType")));
+  const counted = !rules && writing.length === 1 && writing[0]?.parent === null;
+  return { command, rules, counted, hasWhere, matchesAll };
 }
 
 function outermost(level: Level): Level {

@@ -36,6 +36,8 @@ export interface TreeFacts {
   readonly rowSecurity: boolean;
   /** Rewrite rules have added or replaced queries. */
   readonly rules: boolean;
+  /** It changes rows, and the server's own count at its end has all that it changes itself: no part of it writes uncounted, and no rule. */
+  readonly counted: boolean;
   /** UPDATE and DELETE: there is a condition. True for all others. */
   readonly hasWhere: boolean;
   /** UPDATE, DELETE, MERGE whose condition compares no column of the target with a constant or parameter, nor with what such picks: see bounds.ts. */

@@ -35,6 +35,7 @@ interface ListOptions extends GatewayOptions, FormatOptions {
 interface DecideOptions extends GatewayOptions, FormatOptions {
   readonly card?: string;
   readonly reason?: string;
+  readonly rows?: number;
 }
 
 interface WatchOptions extends GatewayOptions, FormatOptions {
@@ -112,6 +113,7 @@ function addDecision(group: Command, context: CliContext, verb: "approve" | "den
     .addOption(gatewayOption())
     .addOption(formatOption())
     .action((id: string, options: DecideOptions) => decide(context, verb, id, options));
+  if (verb === "approve") command.option("--rows <number>", "changed rows at most: what changes more is undone", count);
   examples(command, [
     verb === "approve"
       ? ["postern approvals approve apr_01h… --card 1f2e3d4c5b6a7988", "let it run"]
@@ -160,7 +162,7 @@ async function decide(
   context: CliContext,
   verb: "approve" | "deny",
   id: string,
-  { card, reason, gateway, output }: DecideOptions,
+  { card, reason, rows, gateway, output }: DecideOptions,
 ): Promise<void> {
   if (verb === "deny" && reason === undefined)
     throw new CliError("usage", "the agent is told a reason", "postern approvals deny … --reason TEXT");
@@ -177,7 +179,7 @@ async function decide(
     throw new CliError("denied", "that is not the card of this request", next);
   }
   const { path, answer } = verb === "approve" ? OPERATIONS.approveStatement : OPERATIONS.denyStatement;
-  const body = { card: cardHash, ...(reason === undefined ? {} : { reason }) };
+  const body = { card: cardHash, ...(reason === undefined ? {} : { reason }), ...(rows === undefined ? {} : { rows }) };
   const request = await access.api.call({ method: "POST", path: withId(path, id), body, answer, token: access.token });
   if (output !== "table") {
     printData(context, output, request);
@@ -264,12 +266,15 @@ function showRequest(context: CliContext, request: Request): void {
     ["ended", request.endedReason],
     ["asks for", card?.requests.map(({ action, resource, decision }) => `${action} ${resource} (${decision})`)],
     ["at most rows", card?.maxRows],
+    ["approved for rows", request.rows],
+    ["rows counted", card === null ? null : card.counted ? "yes: --rows bounds it" : "no"],
     ["you", mayNotDecide === null ? "may decide it" : mayNotDecide],
   ];
   printOne(context, "table", request, facts);
-  for (const { by, verdict, group, reason, at } of decisions) {
+  for (const { by, verdict, group, reason, rows, at } of decisions) {
     const why = reason === null ? "" : `: ${reason}`;
-    context.out.write(`${visible(`${at} ${verdict} by ${by} for ${group ?? "-"}${why}`)}\n`);
+    const most = rows === null ? "" : `, at most ${rows} rows`;
+    context.out.write(`${visible(`${at} ${verdict} by ${by} for ${group ?? "-"}${most}${why}`)}\n`);
   }
   if (card === null) {
     context.out.write("\nThe statement is not kept: the request has ended.\n");

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { missingGroups, type Standing, standing } from "../../approval/reviewers.ts";
+import { missingGroups, rowBound, type Standing, standing } from "../../approval/reviewers.ts";
 import type { Principal } from "../../identity/principal.ts";
 import type { Approval as StoredApproval } from "../../store/approvals.ts";
 import type { Caller } from "../authenticate.ts";
@@ -30,25 +30,29 @@ export function addApprovals(router: Router, { approvals, logger }: Parts): void
     return viewOf(approval, caller.principal);
   });
 
-  const decide = async (id: string, caller: Caller, verdict: "approve" | "deny", card: string, reason?: string) => {
+  const decide = async (id: string, caller: Caller, verdict: "approve" | "deny", said: Said) => {
     const before = await approvals.read(id);
     if (before === null || !maySee(before, caller)) throw unknown();
-    if (before.cardHash !== card) {
+    if (before.cardHash !== said.card) {
       throw new HttpProblem("approval-changed", { hint: "Look at the request again, and decide what you see then." });
     }
-    const decided = await approvals.decide(id, caller.principal, verdict, reason ?? null);
+    const decided = await approvals.decide(id, caller.principal, verdict, said.reason ?? null, said.rows);
     if (decided === null) throw unknown();
     const { approval, refused } = decided;
     if (refused !== null) throw notDecided(refused);
     logger.warn({ approval: id, by: caller.principal.id, verdict, state: approval.state }, "a statement was decided");
     return viewOf(approval, caller.principal);
   };
-  router.add(OPERATIONS.approveStatement, async ({ params: { id }, body: { card, reason }, caller }) =>
-    decide(id, caller, "approve", card, reason),
+  router.add(OPERATIONS.approveStatement, async ({ params: { id }, body, caller }) =>
+    decide(id, caller, "approve", body),
   );
-  router.add(OPERATIONS.denyStatement, async ({ params: { id }, body: { card, reason }, caller }) =>
-    decide(id, caller, "deny", card, reason),
-  );
+  router.add(OPERATIONS.denyStatement, async ({ params: { id }, body, caller }) => decide(id, caller, "deny", body));
+}
+
+interface Said {
+  readonly card: string;
+  readonly reason?: string | undefined;
+  readonly rows?: number | undefined;
 }
 
 function maySee({ approvers }: StoredApproval, { roles, principal }: Caller): boolean {
@@ -57,7 +61,7 @@ function maySee({ approvers }: StoredApproval, { roles, principal }: Caller): bo
 
 const PROBLEM_OF = {
   ...{ ended: "approval-ended", decided: "approval-ended", settled: "approval-ended" },
-  ...{ own: "approval-refused", "no-group": "approval-refused" },
+  ...{ own: "approval-refused", "no-group": "approval-refused", uncounted: "approval-refused" },
 } as const satisfies Record<Refused["why"], ProblemCode>;
 type Refused = Exclude<Standing, { readonly may: true }>;
 
@@ -84,9 +88,10 @@ function viewOf(approval: StoredApproval, viewer: Principal): z.input<typeof App
     ...{ id, state, mode, database, principal, session, class: approval.class, fingerprint, reason, approvers, quorum },
     ...{ requestedAt, expiresAt, cardHash, endedAt, endedReason },
     missing: [...missingGroups(approval)],
-    decisions: decisions.map(({ by, verdict, forGroup, reason: said, at, seconds }) => {
-      return { by, verdict, group: forGroup, reason: said, at, seconds };
+    decisions: decisions.map(({ by, verdict, forGroup, reason: said, rows, at, seconds }) => {
+      return { by, verdict, group: forGroup, reason: said, rows, at, seconds };
     }),
+    rows: rowBound(approval),
     mayNotDecide: may.may ? null : may.detail,
     card: card === null ? null : StoredCard.parse(card),
   };
