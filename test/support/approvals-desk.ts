@@ -34,7 +34,7 @@ const AGENT = makePrincipal({
 /** What a session asks for: a DELETE of an agent that acts for amy. */
 export function asking(
   statement = "DELETE FROM orders WHERE id = $1",
-  given: Partial<Pick<AskedFor["card"], "approvers" | "quorum" | "purpose">> &
+  given: Partial<Pick<AskedFor["card"], "approvers" | "quorum" | "purpose" | "counted">> &
     Partial<Pick<AskedFor, "mode" | "expiresMs">> = {},
 ): AskedFor {
   const { mode = "wait", expiresMs = 900_000, ...parts } = given;
