@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { PrincipalRecord, RequestRecord } from "../audit/entry.ts";
 import { canonicalJson, type Json } from "../base/canonical-json.ts";
+import type { Estimate } from "./estimate.ts";
 
 /** A value that the client bound, as it came. */
 export type BoundValue = {
@@ -43,6 +44,8 @@ export type Card = {
   readonly maxRows: number | null;
   /** It can be approved for so many changed rows at most: the server's count has all that it changes itself. */
   readonly counted: boolean;
+  /** What the server's planner expects; null: it was not asked, since planning would run code that nobody has approved, or cannot say. */
+  readonly estimate: Estimate | null;
   readonly requestedAt: string;
   readonly expiresAt: string;
 };

@@ -18,6 +18,7 @@ import {
   whoApproves,
   withdrawn,
 } from "../approval/errors.ts";
+import { type Estimate, estimateOf } from "../approval/estimate.ts";
 import { reachedGroups, rowBound } from "../approval/reviewers.ts";
 import type { RequestRecord } from "../audit/entry.ts";
 import { GatewayError } from "../base/errors.ts";
@@ -31,12 +32,14 @@ import {
   isBound,
   Lifted,
   MAX_SHOWN,
+  mayBePlanned,
   modeOf,
   purposeOf,
   tooLarge,
   treeOf,
   unavailable,
   unknownSurroundings,
+  valuesOf,
 } from "./holdable.ts";
 import type { Inquiry } from "./inquiry.ts";
 import { principalRecord } from "./journal.ts";
@@ -81,6 +84,10 @@ interface Waiting {
   readonly ruling: Ruling;
   readonly hold: Hold;
   found: SurroundingsFound | null;
+  /** Its ruling with the approval that it asks for. */
+  approved: Ruling | null;
+  /** What the planner was asked. */
+  plan: Answer | null;
   phase: Phase;
   /** Nothing of its batch is open upstream. */
   alone: boolean;
@@ -133,6 +140,7 @@ export class Holding {
     const sinceMs = this.#link.parts.clock.monotonicMs();
     this.#now = {
       ...{ key: asked.key, sinceMs, ruling, hold, found: null, phase: { kind: "asking" }, alone: false },
+      ...{ approved: null, plan: null },
       ...{ announced: false, gone: "", open: null, timer: undefined },
       stopWatching: () => {},
     };
@@ -220,10 +228,13 @@ export class Holding {
     const { found } = now;
     const mode = modeOf(found);
     if (mode instanceof GatewayError) return mode;
-    const approved = this.#judgedBy(hold.approvers, asked);
+    now.approved ??= this.#judgedBy(hold.approvers, asked);
+    const { approved } = now;
     if (approved === null) return null;
     if (approved.error !== null) return approved.error;
     if (!this.#leaveBatch(now)) return null;
+    const estimate = this.#estimate(now, asked);
+    if (estimate === "asked") return null;
     const sameness = this.#sameness(asked, ruling, approved.maxRows, found);
     now.phase = { kind: "opening" };
     const { journal } = this.#link.parts;
@@ -234,7 +245,7 @@ export class Holding {
       ...{ clientAddress, applicationName: applicationName === "" ? null : applicationName },
       ...{ purpose: purposeOf(found, asked.text), requests: sameness.requests, policy: ruling.policy },
       ...{ reason: hold.reason, approvers: hold.approvers, quorum: hold.quorum, maxRows: approved.maxRows },
-      counted: this.#isCounted(asked),
+      ...{ counted: this.#isCounted(asked), estimate },
     };
     const { expiresMs } = hold;
     const { fingerprint } = asked;
@@ -250,6 +261,20 @@ export class Holding {
   #isCounted({ evidence }: Holdable): boolean {
     const tree = evidence?.tree ?? null;
     return tree !== null && this.#link.enforcer?.isCounted(tree) === true;
+  }
+
+  /** Not in a block, which an error would abort. */
+  #estimate(now: Waiting, { text, parameters, evidence }: Holdable): Estimate | null | "asked" {
+    const link = this.#link;
+    if (now.plan === null) {
+      const touched = evidence === null ? null : (link.enforcer?.touched(evidence) ?? null);
+      if (touched === null || link.inTransaction || !mayBePlanned(touched.code, parameters)) return null;
+      const question = { query: text, parameterTypes: parameters.map(({ typeOid }) => typeOid) };
+      now.plan = this.#inquiry.plan(question, valuesOf(parameters));
+    }
+    if (!now.plan.settled || link.expectations.length > 0) return "asked";
+    const answer = textOf(now.plan);
+    return answer === null ? null : estimateOf(answer);
   }
 
   #judgedBy(groups: readonly string[], asked: Holdable): Ruling | null {

@@ -10,6 +10,7 @@ import type { Approval } from "../store/approvals.ts";
 import type { SurroundingsFound } from "../upstream/session-queries.ts";
 import type { Bind } from "../wire/extended.ts";
 import type { Ruling } from "./enforcement.ts";
+import type { AskedValue } from "./session-question.ts";
 
 /** A statement that is about to be bound, and needs approval. */
 export interface Holdable {
@@ -54,6 +55,25 @@ export function treeOf(evidence: Evidence | null): string | null {
 /** Whether what has come of a statement's Bind is what was approved. */
 export function isAsApproved({ tree }: Lifted, evidence: Evidence | null): boolean {
   return tree === treeOf(evidence);
+}
+
+/** The first OID of what did not come with the server (access/transam.h, FirstNormalObjectId). */
+const FIRST_NORMAL_OID = 16_384;
+
+/**
+ * Whether the planner may be asked about it: planning runs immutable and stable functions, which must be the server's own before anybody
+ * has approved anything. @param code OIDs of what may run.
+ */
+export function mayBePlanned(code: readonly number[], parameters: readonly BoundValue[]): boolean {
+  return code.every((oid) => oid < FIRST_NORMAL_OID) && parameters.every(({ format }) => format !== "malformed");
+}
+
+/** As the client has bound them. */
+export function valuesOf(parameters: readonly BoundValue[]): readonly AskedValue[] {
+  return parameters.map(({ format, value }) => {
+    const binary = format === "binary";
+    return { bytes: value === null ? null : Buffer.from(value, binary ? "hex" : "utf8"), binary };
+  });
 }
 
 /** What the server has shown of what runs: behind EXECUTE, FETCH and MOVE that of what their name stands for. */

@@ -29,8 +29,10 @@ import {
   ASK_OBJECTS,
   ASK_RELATION_NAMES,
   ASK_SURROUNDINGS,
+  type AskedValue,
   arrayText,
   ask,
+  askPlan,
   type QuestionText,
   quotedName,
   textOf,
@@ -347,6 +349,16 @@ export class Inquiry {
     // Of a statement that the server shows nothing of it is not known what code it runs.
     const code = touched === null ? [SOME_CODE] : touched.code;
     return this.#ask(ASK_SURROUNDINGS, [arrayText(touched?.relations ?? []), arrayText(code), arrayText(named)]);
+  }
+
+  /** Asks what the planner expects of a statement, where nothing is under way and nothing is open. */
+  plan(text: QuestionText, values: readonly AskedValue[]): Answer {
+    const { answer, bytes } = askPlan(this.#link, text, values);
+    this.#send(bytes);
+    this.#send(SYNC);
+    this.#flushed = true;
+    this.#link.endBatch(true);
+    return answer;
   }
 
   /** Has the server answer what was asked. */

@@ -38,17 +38,53 @@ export const ASK_SURROUNDINGS: QuestionText = {
   query: Buffer.from(SURROUNDINGS),
   parameterTypes: [ARRAY_OF_OID, ARRAY_OF_OID, ARRAY_OF_TEXT],
 };
+const PLAN_LIMITS: QuestionText = {
+  query: Buffer.from(
+    "SELECT pg_catalog.set_config('lock_timeout', '1s', true), pg_catalog.set_config('statement_timeout', '3s', true)",
+  ),
+  parameterTypes: [],
+};
+const EXPLAIN = Buffer.from("EXPLAIN (FORMAT JSON) ");
 export const ASK_OBJECTS: QuestionText = { query: Buffer.from(OBJECTS), parameterTypes: Array(3).fill(ARRAY_OF_OID) };
 
 /** Puts the question behind what was sent, with what each of its messages is answered by. @param alone nothing else is in its batch. */
 export function ask(link: WireLink, text: QuestionText, parameters: readonly string[], alone: boolean): Asked {
   const answer = new Answer(alone);
-  const { expectations } = link;
+  expectAnswer(link, answer);
+  const values = parameters.slice(0, text.parameterTypes.length);
+  return {
+    answer,
+    bytes: messages(
+      text,
+      values.map((value) => ({ bytes: Buffer.from(value), binary: false })),
+    ),
+  };
+}
+
+function expectAnswer(link: WireLink, answer: Answer): void {
   // A time-out may end any of them.
   for (const kind of ["close", "parse", "bind", "execute", "close", "close"] as const)
-    expectations.push(new Expectation(kind, true, null, null, null, 0, null, null, answer));
+    link.expectations.push(new Expectation(kind, true, null, null, null, 0, null, null, answer));
   link.batchOpen = true;
-  return { answer, bytes: messages(text, parameters) };
+}
+
+/** A value as the client has bound it; null: NULL. */
+export interface AskedValue {
+  readonly bytes: Uint8Array | null;
+  readonly binary: boolean;
+}
+
+/**
+ * Asks for the plan of a statement that waits, which runs nothing of it. It is not waited for long: neither for a lock that somebody
+ * holds, nor for a planner that is busy.
+ */
+export function askPlan(link: WireLink, text: QuestionText, values: readonly AskedValue[]): Asked {
+  const limits = ask(link, PLAN_LIMITS, [], true);
+  const answer = new Answer(true);
+  expectAnswer(link, answer);
+  const query = Buffer.concat([EXPLAIN, text.query]);
+  const bytes = messages({ query, parameterTypes: text.parameterTypes }, values);
+  return { answer, bytes: Buffer.concat([limits.bytes, bytes]) };
 }
 
 export interface Asked {
@@ -56,7 +92,7 @@ export interface Asked {
   readonly bytes: Uint8Array;
 }
 
-function messages({ query, parameterTypes }: QuestionText, parameters: readonly string[]): Uint8Array {
+function messages({ query, parameterTypes }: QuestionText, values: readonly AskedValue[]): Uint8Array {
   const names = { portal: QUESTION, statement: QUESTION };
   return encoded((writer) => {
     // Closed before too: an earlier one may have failed in between.
@@ -64,8 +100,8 @@ function messages({ query, parameterTypes }: QuestionText, parameters: readonly 
     encodeParse(writer, { statement: QUESTION, query, parameterTypes });
     encodeBind(writer, {
       ...names,
-      parameterFormats: [],
-      parameters: parameters.slice(0, parameterTypes.length).map((value) => Buffer.from(value)),
+      parameterFormats: values.some(({ binary }) => binary) ? values.map(({ binary }) => (binary ? 1 : 0)) : [],
+      parameters: values.map(({ bytes }) => bytes),
       resultFormats: [],
     });
     encodeExecute(writer, { portal: QUESTION, maxRows: 0 });

@@ -184,6 +184,8 @@ export const Approval = z.object({
       maxRows: z.number().nullable(),
       /** It can be approved for so many changed rows at most. */
       counted: z.boolean(),
+      /** What the server's planner expects; null: nobody knows. */
+      estimate: z.object({ rows: z.number(), cost: z.number(), plan: z.array(z.string()) }).nullable(),
       requests: z.array(z.looseObject({ action: z.string(), resource: z.string(), decision: z.string() })),
     })
     .nullable(),

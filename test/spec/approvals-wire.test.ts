@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { verifyLog } from "../../src/audit/verify.ts";
 import type { Approval } from "../../src/store/approvals.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
@@ -202,6 +203,71 @@ describe.each([15, 18] as const)("a statement that needs approval, on PostgreSQL
     const again = await client.query(sql);
     expect(told(again)[0]).toContain("the statement waits for approval by dba");
     expect(told(again)[0]).not.toContain(approval.id);
+    client.destroy();
+  });
+
+  const estimateOf = (approval: Approval): unknown => JSON.parse(approval.card ?? "").estimate;
+
+  it("tells people what the planner expects, and has run nothing for it", async () => {
+    await owner.query("ANALYZE orders");
+    const client = await connect();
+    const known = await desk.approvals.list({}, 200);
+    client.send(
+      (w) =>
+        encodeParse(w, {
+          ...{ statement: "", query: Buffer.from("DELETE FROM orders WHERE id <= $1"), parameterTypes: [23] },
+        }),
+      (w) =>
+        encodeBind(w, {
+          ...{ portal: "", statement: "", parameterFormats: [1], parameters: [Uint8Array.of(0, 0, 0, 3)] },
+          resultFormats: [],
+        }),
+      (w) => encodeExecute(w, { portal: "", maxRows: 0 }),
+      encodeSync,
+    );
+    const approval = await desk.next(known);
+    const { rows: estimated, plan } = z
+      .object({ rows: z.number(), cost: z.number(), plan: z.array(z.string()) })
+      .parse(estimateOf(approval));
+
+    expect(estimated).toBeGreaterThan(0);
+    expect(estimated).toBeLessThan(9);
+    expect([plan[0], plan.length]).toEqual(["Delete on orders (rows=0)", 2]);
+    expect(await left()).toBe(9);
+    await desk.decide(approval.id, DBA, "approve");
+    expect(summary(await client.until("ReadyForQuery"))).toContain("CommandComplete DELETE 3");
+    client.destroy();
+  });
+
+  it("does not ask the planner where that would run code of somebody's", async () => {
+    const client = await connect();
+    const { approval, answer } = await held(client, "DELETE FROM orders WHERE id = twice(2)");
+    expect(estimateOf(approval)).toBe(null);
+    await desk.decide(approval.id, DBA, "deny", "no");
+    await answer;
+    client.destroy();
+  });
+
+  it("does not wait for the planner where somebody holds a lock, and asks without it", async () => {
+    const [client, other] = [await connect(), new pg.Client({ connectionString: postgres.url("shop") })];
+    // Parsed and judged before: what locks it then meets the planner alone.
+    const sql = "DELETE FROM orders WHERE id = 6";
+    client.send((w) => encodeParse(w, { statement: "kept", query: Buffer.from(sql), parameterTypes: [] }), encodeSync);
+    await client.until("ReadyForQuery");
+    await other.connect();
+    await other.query("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE");
+    const known = await desk.approvals.list({}, 200);
+    client.send(
+      (w) => encodeBind(w, { portal: "", statement: "kept", parameterFormats: [], parameters: [], resultFormats: [] }),
+      (w) => encodeExecute(w, { portal: "", maxRows: 0 }),
+      encodeSync,
+    );
+    const approval = await desk.next(known);
+    expect(estimateOf(approval)).toBe(null);
+    await other.query("ROLLBACK");
+    await other.end();
+    await desk.decide(approval.id, DBA, "approve");
+    expect(summary(await client.until("ReadyForQuery"))).toContain("CommandComplete DELETE 1");
     client.destroy();
   });
 

@@ -62,7 +62,7 @@ export function asking(
       principal: { kind, issuer, subject, actors: actors.map((hop) => ({ ...hop })), credential },
       ...{ clientAddress: "10.0.0.7:5000", applicationName: null, purpose: null, requests, policy: null },
       ...{ reason: "deletes are approved by a DBA", approvers: ["dba"], quorum: 1, maxRows: null },
-      counted: true,
+      ...{ counted: true, estimate: null },
       ...parts,
     },
   };

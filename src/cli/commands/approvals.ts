@@ -267,6 +267,7 @@ function showRequest(context: CliContext, request: Request): void {
     ["asks for", card?.requests.map(({ action, resource, decision }) => `${action} ${resource} (${decision})`)],
     ["at most rows", card?.maxRows],
     ["approved for rows", request.rows],
+    ["rows estimated", card?.estimate == null ? null : `${card.estimate.rows} by the planner, which may be wrong`],
     ["rows counted", card === null ? null : card.counted ? "yes: --rows bounds it" : "no"],
     ["you", mayNotDecide === null ? "may decide it" : mayNotDecide],
   ];
@@ -286,6 +287,7 @@ function showRequest(context: CliContext, request: Request): void {
   lines.forEach((text, at) => {
     writeQuoted(context, `${String(at + 1).padStart(places)} | `, revealed(text));
   });
+  for (const line of card.estimate?.plan ?? []) writeQuoted(context, "plan | ", revealed(line));
   card.parameters.forEach(({ value, format, typeOid }, at) => {
     const type = typeOid === 0 ? "" : ` (type ${typeOid})`;
     // Quoted, so that the text NULL and digits that are a text are no other values.
