@@ -36,7 +36,7 @@ import {
   modeOf,
   purposeOf,
   tooLarge,
-  treeOf,
+  treeOfAll,
   unavailable,
   unknownSurroundings,
   valuesOf,
@@ -292,12 +292,12 @@ export class Holding {
     if ((!behind && !open) || (open && hold.inTransaction === "hold")) return null;
     return new GatewayError("APPROVAL_IMPOSSIBLE", "a statement that needs approval cannot wait behind others", {
       detail: `It waits for approval by ${hold.approvers.join(" and ")}: ${hold.reason}.`,
-      hint: "Send it alone: by itself, not in a batch, a string of several statements or an open transaction.",
+      hint: "Send it by itself, or in one string with reads and writes alone, not in a batch or an open transaction.",
     });
   }
 
-  #surroundingsOf({ parsed, evidence }: Holdable): SurroundingsFound | GatewayError | null {
-    this.#surroundings ??= this.#inquiry.surroundings(parsed, evidence);
+  #surroundingsOf({ parsed, evidence, parts }: Holdable): SurroundingsFound | GatewayError | null {
+    this.#surroundings ??= this.#inquiry.surroundings(parsed, parts ?? (evidence === null ? [] : [evidence]));
     const answer = this.#surroundings;
     if (!answer.settled) {
       this.#inquiry.flush();
@@ -313,7 +313,7 @@ export class Holding {
     const requests: readonly RequestRecord[] = JSON.parse(ruling.requests);
     return {
       ...{ statement: sha256(asked.text), parameters: asked.parameters, resultFormats: asked.resultFormats },
-      ...{ database, role, principal: principal.id, tree: treeOf(asked.evidence), surroundings: hash },
+      ...{ database, role, principal: principal.id, tree: treeOfAll(asked), surroundings: hash },
       ...{ requests, policy: ruling.policy, maxRows },
     };
   }

@@ -26,6 +26,8 @@ export interface Holdable {
   readonly alone: boolean;
   /** What the server has shown of what runs; null: it shows nothing of such a statement. */
   readonly evidence: Evidence | null;
+  /** Of a string that waits as a whole: what the server has shown of each statement in it that it shows something of. Null: it is one statement. */
+  readonly parts: readonly Evidence[] | null;
   /** Its ruling. Asked only where nothing waits, since that may ask the server. Null: not known yet. */
   readonly judge: () => Ruling | null;
 }
@@ -50,6 +52,11 @@ export class Lifted {
 
 export function treeOf(evidence: Evidence | null): string | null {
   return evidence === null || evidence.tree === null ? null : sha256(evidence.tree);
+}
+
+/** The same of what is to be approved, which may be a whole string. */
+export function treeOfAll({ evidence, parts }: Pick<Holdable, "evidence" | "parts">): string | null {
+  return parts === null ? treeOf(evidence) : sha256(parts.map(treeOf).join(" "));
 }
 
 /** Whether what has come of a statement's Bind is what was approved. */

@@ -341,14 +341,16 @@ export class Inquiry {
   }
 
   /** Asks what a statement that needs approval stands among: what may not change before it runs. */
-  surroundings(parsed: ParsedStatement, evidence: Evidence | null): Answer {
+  surroundings(parsed: ParsedStatement, shown: readonly Evidence[]): Answer {
     const { enforcer } = this.#link;
-    const touched = evidence === null ? null : (enforcer?.touched(evidence) ?? null);
-    const names = touched === null ? (namesIn(parsed)?.relations ?? []) : [];
+    const touched = shown.map((evidence) => enforcer?.touched(evidence) ?? null).filter((one) => one !== null);
+    const known = touched.length > 0 && touched.length === shown.length;
+    const names = known ? [] : (namesIn(parsed)?.relations ?? []);
     const named = names.map(({ schema, name }) => (schema === "" ? "" : `${quotedName(schema)}.`) + quotedName(name));
     // Of a statement that the server shows nothing of it is not known what code it runs.
-    const code = touched === null ? [SOME_CODE] : touched.code;
-    return this.#ask(ASK_SURROUNDINGS, [arrayText(touched?.relations ?? []), arrayText(code), arrayText(named)]);
+    const code = known ? touched.flatMap((one) => one.code) : [SOME_CODE];
+    const relations = known ? touched.flatMap((one) => one.relations) : [];
+    return this.#ask(ASK_SURROUNDINGS, [relations, code, named].map(arrayText));
   }
 
   /** Asks what the planner expects of a statement, where nothing is under way and nothing is open. */

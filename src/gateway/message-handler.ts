@@ -383,6 +383,7 @@ export class MessageHandler {
       parameters: boundValues(bind, statement.parameterTypes),
       resultFormats: bind.resultFormats,
       evidence: evidenceBehind(names, statement),
+      parts: null,
       judge: () => this.#beforeBind(statement, null),
     };
     const begun = holding.stageOf(statement) !== "none";

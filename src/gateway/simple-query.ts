@@ -7,14 +7,14 @@
 import type { ParsedStatement } from "../analysis/parsed-statement.ts";
 import { changed } from "../approval/errors.ts";
 import { GatewayError } from "../base/errors.ts";
-import type { Hold } from "../policy/decision.ts";
+import { combine, type Hold } from "../policy/decision.ts";
 import { EXPECT, Expectation } from "../statement/expectations.ts";
 import type { NameChange } from "../statement/namespace.ts";
-import { type Evidence, type PreparedStatement, pieceAt, type StatementRun } from "../statement/statement.ts";
+import { Answer, type Evidence, type PreparedStatement, pieceAt, type StatementRun } from "../statement/statement.ts";
 import { applyEffects, behindName, innerFor, mayWrite, namesSettled } from "./effects.ts";
-import type { Ruling } from "./enforcement.ts";
+import { type Ruling, UNJUDGED } from "./enforcement.ts";
 import type { HoldStage, NotLifted } from "./hold.ts";
-import { evidenceBehind, type Holdable, isAsApproved, Lifted } from "./holdable.ts";
+import { evidenceBehind, type Holdable, isAsApproved, Lifted, treeOf } from "./holdable.ts";
 import { type Inquiry, textInside } from "./inquiry.ts";
 import type { Intents } from "./intents.ts";
 import { judge, judgeWidth } from "./judge.ts";
@@ -40,10 +40,10 @@ interface Planned {
 }
 
 /**
- * `anew`: the text that was made for it is old, another is to be. `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
+ * `surveyed`: the server looks what all of it touches, before anything of it runs: it may have to wait for people as a whole. `anew`: the text that was made for it is old, another is to be. `due`: nothing of it was sent. `parsed`: the server looks what it touches. `bound`: it has planned it, which may have run
  * functions, and a write waits for what that showed. `running`: nothing may be sent behind it yet. `copying`: the data is.
  */
-type Stage = "anew" | "due" | "parsed" | "bound" | "running" | "copying";
+type Stage = "surveyed" | "anew" | "due" | "parsed" | "bound" | "running" | "copying";
 
 interface Pending {
   readonly query: Uint8Array;
@@ -57,6 +57,10 @@ interface Pending {
   looked: boolean;
   /** How often a text was made anew. */
   renewed: number;
+  /** What the survey has come to, of a string that is looked at as a whole. */
+  survey: Answer | null;
+  /** Of a string that was approved as a whole: the hash of what each of its statements was then, by its place. */
+  approvedTrees: readonly (string | null)[] | null;
 }
 
 export class SimpleQuery {
@@ -135,9 +139,26 @@ export class SimpleQuery {
     link.names.removeUnnamed(link.batch);
     this.#inquiry.namesChanging = plan.some(({ changes }) => changes !== null);
     const kept = link.enforcer === null ? query : query.slice();
-    const fresh = { asked: null, lifted: null, looked: false, renewed: 0 };
-    this.#pending = { query: kept, plan, next: 0, stage: "due", ...fresh };
+    const fresh = { asked: null, lifted: null, looked: false, renewed: 0, survey: null, approvedTrees: null };
+    const stage = this.#mayWaitWhole(plan) ? "surveyed" : "due";
+    this.#pending = { query: kept, plan, next: 0, stage, ...fresh };
     return this.proceed();
+  }
+
+  /**
+   * A string of several can wait for people as one where all that it does can be seen before any of it is done: reads and writes that mean now
+   * what they will mean, and the ends of a transaction around them.
+   */
+  #mayWaitWhole(plan: readonly Planned[]): boolean {
+    const link = this.#link;
+    if (plan.length === 1 || plan.length > MAX_WHOLE || link.holding === null || link.enforcer?.holds !== true)
+      return false;
+    if (link.status !== "I" || link.inTransaction || link.batchOpen || link.settingsDoubtful) return false;
+    return plan.every(({ statement: { parsed, evidence, meaning }, changes }) => {
+      if (parsed === null || changes !== null) return false;
+      const bounds = parsed.transaction?.kind === "begin" || parsed.transaction?.kind === "commit";
+      return bounds || (parsed.optimisable && evidence !== null && meaning === null && parsed.inner === undefined);
+    });
   }
 
   #statement(sent: SentText, record: PreparedStatement["record"]): PreparedStatement {
@@ -201,6 +222,7 @@ export class SimpleQuery {
   #step(pending: Pending, planned: Planned): "on" | "wait" | GatewayError {
     const { statement } = planned;
     if (pending.stage === "copying") return "wait";
+    if (pending.stage === "surveyed") return this.#surveyed(pending);
     const held = this.#link.holding?.stageOf(statement) ?? "none";
     if (held !== "none") return this.#goOn(pending, planned, held);
     if (pending.stage === "running") {
@@ -236,7 +258,7 @@ export class SimpleQuery {
       pending.stage = "anew";
       return "on";
     }
-    if (lifted !== null && !isAsApproved(lifted, evidenceBehind(this.#link.names, statement)))
+    if (lifted !== null && !this.#isAsApproved(pending, lifted, statement))
       return this.#refuse(planned, changed(lifted.approval), ruling);
     if (pending.stage === "bound") return this.#run(pending, planned, ruling);
     this.#bind(pending, planned);
@@ -244,6 +266,92 @@ export class SimpleQuery {
     const waits =
       evidence !== null && (planned.durable || ruling.inside === "judge" || !this.#inquiry.mayRunEarly(evidence));
     return waits ? "on" : this.#run(pending, planned, ruling);
+  }
+
+  #isAsApproved({ approvedTrees, next }: Pending, lifted: Lifted, statement: PreparedStatement): boolean {
+    const evidence = evidenceBehind(this.#link.names, statement);
+    return approvedTrees === null ? isAsApproved(lifted, evidence) : approvedTrees[next] === treeOf(evidence);
+  }
+
+  /** Has the server look at all of the string, in a batch of its own that changes nothing. */
+  #survey(pending: Pending): void {
+    const link = this.#link;
+    const answer = new Answer(true);
+    for (const { statement, text } of pending.plan) {
+      const { parsed, evidence, origin } = statement;
+      if (parsed === null || evidence === null) continue;
+      link.enforcer?.own.asked(evidence);
+      link.expectations.push(new Expectation("parse", true, null, null, null, 0, origin, evidence, answer));
+      this.#send(simpleParse((text ?? pending.query).subarray(parsed.startByte, parsed.endByte)));
+    }
+    this.#send(SYNC);
+    link.endBatch(true);
+    pending.survey = answer;
+  }
+
+  #surveyed(pending: Pending): "on" | "wait" | GatewayError {
+    const { holding, expectations } = this.#link;
+    const held = holding?.stageOf(pending) ?? "none";
+    if (pending.survey === null || (held === "looks" && !pending.looked)) {
+      pending.looked = held === "looks";
+      this.#survey(pending);
+      return "wait";
+    }
+    if (held === "none" && expectations.length > 0) return "wait";
+    if (held === "none" && pending.survey.sqlstate !== null) return this.#oneByOne(pending);
+    const ruling = this.#ofWhole(pending);
+    if (ruling === null) return "wait";
+    const first = pending.plan[ruling.at];
+    if (holding === null || first === undefined) return this.#oneByOne(pending);
+    const asked = this.#whole(pending, first.statement);
+    if (held === "none") {
+      if (ruling.hold === null) return this.#oneByOne(pending);
+      if (asked === null) return "wait";
+      // What is denied is not asked about, and none of it runs.
+      if (ruling.denied !== null) return this.#refuse(first, ruling.denied, ruling);
+      return this.#wholeLifted(pending, first, holding.begin(asked, ruling.hold, ruling));
+    }
+    return asked === null ? "wait" : this.#wholeLifted(pending, first, holding.goOn(asked));
+  }
+
+  #oneByOne(pending: Pending): "on" {
+    pending.stage = "due";
+    pending.looked = false;
+    return "on";
+  }
+
+  #wholeLifted(pending: Pending, first: Planned, outcome: Lifted | NotLifted | null): "on" | "wait" | GatewayError {
+    if (outcome === null) return "wait";
+    if (!(outcome instanceof Lifted)) return this.#refuse(first, outcome.error, outcome.ruling);
+    pending.lifted = outcome;
+    pending.approvedTrees = pending.plan.map(({ statement }) => treeOf(statement.evidence));
+    return this.#oneByOne(pending);
+  }
+
+  #whole(pending: Pending, { parsed, record }: PreparedStatement): Holdable | null {
+    if (parsed === null) return null;
+    return {
+      ...{ key: pending, parsed, fingerprint: record.fingerprint, text: pending.query },
+      ...{ parameters: [], resultFormats: [], alone: true, evidence: null },
+      parts: pending.plan.flatMap(({ statement: { evidence } }) => (evidence === null ? [] : [evidence])),
+      judge: () => this.#ofWhole(pending),
+    };
+  }
+
+  /** Of all the statements together. Null: not all of it is known. */
+  #ofWhole(pending: Pending): WholeRuling | null {
+    const { enforcer, inTransaction, expectations } = this.#link;
+    if (expectations.length > 0 || enforcer === null) return null;
+    // Whatever it was that kept the server from looking: it is not what was approved.
+    const lost = pending.survey?.sqlstate ?? null;
+    if (lost !== null) return wholeOf([enforcer.refuse(cannotLook(lost), inTransaction)]);
+    const rulings: Ruling[] = [];
+    for (const { statement } of pending.plan) {
+      const ruling = this.#ruling(statement, null);
+      if (ruling === null) return null;
+      rulings.push(ruling);
+    }
+    return wholeOf(rulings);
   }
 
   #approved(lifted: Lifted | null, judge: () => Ruling | null): Ruling | null {
@@ -276,7 +384,7 @@ export class SimpleQuery {
     return {
       ...{ key: statement, parsed, fingerprint: (behind?.record ?? record).fingerprint, text: pending.query },
       ...{ parameters: [], resultFormats: [], alone: pending.plan.length === 1 },
-      evidence: evidenceBehind(this.#link.names, statement),
+      ...{ evidence: evidenceBehind(this.#link.names, statement), parts: null },
       judge: () => this.#ruling(statement, pending.asked),
     };
   }
@@ -400,7 +508,7 @@ export class SimpleQuery {
     pending.next++;
     pending.stage = "due";
     pending.asked = null;
-    pending.lifted = null;
+    if (pending.approvedTrees === null) pending.lifted = null;
     pending.looked = false;
     if (pending.next < pending.plan.length) return "on";
     if (sync) this.#end();
@@ -431,10 +539,45 @@ export class SimpleQuery {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Statements of one string that people are asked about: nobody reads more. */
+const MAX_WHOLE = 100;
 /** Where the database changes all the time, what was made for it is old before it was used. */
 const MAX_RENEWED = 5;
 
 /** It was looked at, by nobody but the server, and has done nothing: neither on the server nor to the session's names. */
 function mayRenew({ stage, renewed, lifted }: Pending, { changes }: Planned): boolean {
   return stage === "parsed" && lifted === null && changes === null && renewed < MAX_RENEWED;
+}
+
+/** Of a string that waits as one. */
+interface WholeRuling extends Ruling {
+  /** Place of the first of its statements that has to wait, or may not run. */
+  readonly at: number;
+  /** Why one of them may not run, whatever people say. */
+  readonly denied: GatewayError | null;
+}
+
+function wholeOf(rulings: readonly Ruling[]): WholeRuling {
+  const holds = rulings.flatMap(({ hold }) => (hold === null ? [] : [hold]));
+  const combined = holds.length === 0 ? null : combine(holds);
+  const at = rulings.findIndex(({ error, hold }) => error !== null && hold === null);
+  const waits = rulings.findIndex(({ hold }) => hold !== null);
+  const place = at === -1 ? Math.max(0, waits) : at;
+  const denied = rulings[at]?.error ?? null;
+  return {
+    ...(rulings[place] ?? UNJUDGED),
+    at: place,
+    denied,
+    error: denied ?? rulings[place]?.error ?? null,
+    hold: combined?.verdict === "hold" ? combined : null,
+    requests: `[${rulings
+      .map(({ requests }) => requests.slice(1, -1))
+      .filter((text) => text !== "")
+      .join(",")}]`,
+    maxRows: null,
+  };
+}
+
+function cannotLook(sqlstate: string): GatewayError {
+  return new GatewayError("CANNOT_JUDGE", `the server could not look at the string again: ${sqlstate}`);
 }
