@@ -751,8 +751,8 @@ function end(run: StatementRun): void {
  */
 function tooMany(run: StatementRun, tag: string, counted: number | null | undefined): GatewayError | null {
   if (!run.bounded) return null;
-  if (tag === SUSPENDED) return exceeded(run.maxChanges, null);
-  return (counted ?? 0) > run.maxChanges ? exceeded(run.maxChanges, counted ?? 0) : null;
+  if (tag === SUSPENDED || counted === null || counted === undefined) return exceeded(run.maxChanges, null);
+  return counted > run.maxChanges ? exceeded(run.maxChanges, counted) : null;
 }
 
 function confirm({ changes }: Expectation): void {
