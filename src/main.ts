@@ -147,6 +147,14 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     instance: log.instance,
     logger,
     clock: systemClock,
+    counts: {
+      requested: (mode) => metrics.approvalsRequested.inc({ mode }),
+      decided: (verdict, seconds) => {
+        metrics.approvalsDecided.inc({ verdict });
+        metrics.approvalDecisionSeconds.observe(seconds);
+      },
+      ended: (state) => metrics.approvalsEnded.inc({ state }),
+    },
   });
   stack.defer(() => approvals.close());
   const gateway = await Gateway.create({
@@ -339,6 +347,7 @@ function followMetrics(metrics: Metrics, gateway: Gateway, log: AuditLog, storeI
   metrics.beforeRender(() => {
     metrics.sessions.reset();
     for (const session of gateway.sessions) metrics.sessions.inc({ state: session.activity });
+    metrics.approvalsHeld.set(gateway.sessions.filter((session) => session.waits).length);
     metrics.auditLogLag.set(log.lag);
     metrics.auditLogUp.set(log.state === "ok" ? 1 : 0);
     for (const [counter, { hits, misses }] of [

@@ -10,6 +10,7 @@ import type { EntryBody } from "../audit/entry.ts";
 import type { Clock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import type { Principal } from "../identity/principal.ts";
+import { type ApprovalFigures, approvalFigures } from "../store/approval-figures.ts";
 import {
   APPROVAL_CHANNEL,
   type Approval,
@@ -47,6 +48,12 @@ export interface ApprovalsOptions {
   readonly instance: string;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Counts what this gateway does. */
+  readonly counts?: {
+    requested(mode: "wait" | "defer"): void;
+    decided(verdict: Verdict, seconds: number): void;
+    ended(state: "consumed" | "withdrawn" | "expired" | "void"): void;
+  };
   /** How often what is held is looked at even where nothing was told, and this gateway says that it lives. */
   readonly lookMs?: number;
   /** A gateway that was not seen for so long is dead: what it held is withdrawn. */
@@ -163,6 +170,7 @@ export class Approvals {
       ...{ fingerprint: asked.fingerprint, class: statementClass, requestedAt, expiresAt, card: text },
       cardHash: sha256(text),
     });
+    this.#options.counts?.requested(mode);
     const begun = await readApproval(q, id);
     if (begun === null) throw new Error("a row that was just inserted is not there");
     return begun;
@@ -181,6 +189,11 @@ export class Approvals {
   /** @throws {GatewayError} STORE_UNAVAILABLE */
   async read(id: string): Promise<Approval | null> {
     return await this.#options.store.run((q) => readApproval(q, id));
+  }
+
+  /** Of so many days back. @throws {GatewayError} STORE_UNAVAILABLE */
+  async figures(days: number, database: string | null): Promise<ApprovalFigures> {
+    return await this.#options.store.run((q) => approvalFigures(q, days, database));
   }
 
   async list(filter: ApprovalFilter, limit: number, before?: string): Promise<readonly Approval[]> {
@@ -217,6 +230,7 @@ export class Approvals {
       });
       const decision = { by, verdict, forGroup, reason, rows, card: approval.cardHash, seconds, instance, logIndex };
       await insertDecision(q, id, personOf(reviewer), decision);
+      this.#options.counts?.decided(verdict, seconds);
       const now = (await readApproval(q, id)) ?? approval;
       if (verdict === "deny") await setState(q, id, "denied");
       else if (missingGroups(now).length === 0) await setState(q, id, "approved");
@@ -235,6 +249,7 @@ export class Approvals {
     const binding = bindingHash(samenessHash(sameness), id, new Date(expiresAt).toISOString());
     const taken = await store.transaction((q) => consume(q, id, binding, `${instance} ${sessionId}`));
     if (!taken) return false;
+    this.#options.counts?.ended("consumed");
     const decisions = approval.decisions
       .filter(({ verdict }) => verdict === "approve")
       .map(({ instance: log, logIndex }) => ({ instance: log, index: logIndex }));
@@ -251,7 +266,9 @@ export class Approvals {
     const { store, record } = this.#options;
     const ending = (async () => {
       const ended = await store.transaction((q) => endApproval(q, id, state, reason));
-      if (ended) await record({ type: "approval.ended", approval: id, state, reason });
+      if (!ended) return;
+      this.#options.counts?.ended(state);
+      await record({ type: "approval.ended", approval: id, state, reason });
     })();
     this.#endings.add(ending);
     await ending.finally(() => this.#endings.delete(ending));

@@ -103,6 +103,11 @@ export class Session {
     return this.#link.status === "I" ? "idle" : "idle in transaction";
   }
 
+  /** A statement of it waits for people. */
+  get waits(): boolean {
+    return this.#link.holding?.waits === true;
+  }
+
   get lastActivityMs(): number {
     return this.#link.lastActivityMs;
   }

@@ -197,6 +197,27 @@ export const ApprovalPage = z.object({
   next: z.string().nullable(),
 });
 
+const Share = z.number().min(0).max(1).nullable();
+const Figures = z.object({
+  count: Count,
+  perDay: z.number(),
+  /** From the request to the decision; null: nothing was decided. */
+  medianSeconds: z.number().nullable(),
+  underFiveSeconds: Share,
+  approved: Share,
+});
+
+/** How people decide: what a tired reviewer shows by. */
+export const ApprovalStats = z.object({
+  days: Count,
+  /** Asked for in that time, by state. */
+  requests: z.record(ApprovalState, Count),
+  oldestOpenSeconds: z.number().nullable(),
+  decisions: Figures,
+  /** Those who decided most first, at most 200. */
+  reviewers: z.array(Figures.extend({ by: z.string() })),
+});
+
 /** RFC 9457. `type` is `urn:postern:problem:<code>`; the codes are in problem.ts. */
 export const Problem = z.object({
   type: z.string(),
@@ -359,6 +380,20 @@ export const OPERATIONS = {
     query: ApprovalQuery,
     body: None,
     answer: ApprovalPage,
+  },
+  approvalStats: {
+    id: "approvalStats",
+    method: "GET",
+    path: "/api/v1/approvals/stats",
+    access: "reader",
+    summary: "How many requests there are, and how people decide them",
+    params: None,
+    query: z.strictObject({
+      days: z.coerce.number().int().min(1).max(3_650).default(30),
+      database: Name.optional(),
+    }),
+    body: None,
+    answer: ApprovalStats,
   },
   readApproval: {
     id: "readApproval",

@@ -90,7 +90,7 @@ export interface HttpServerOptions {
   readonly gateway: GatewayView;
   readonly freezes: Pick<FreezeRegistry, "isFrozen" | "list" | "freeze" | "unfreeze">;
   readonly store: Pick<Store, "state" | "run">;
-  readonly approvals: Pick<Approvals, "list" | "read" | "decide">;
+  readonly approvals: Pick<Approvals, "list" | "read" | "decide" | "figures">;
   /** Resolves when the entry is on disk. An action takes effect only then. @throws {GatewayError} AUDIT_UNAVAILABLE */
   record(entry: EntryBody): Promise<void>;
   renderMetrics(): Promise<string>;

@@ -34,6 +34,8 @@ export interface MetricDescription {
   readonly labels: readonly string[];
 }
 
+/** Under five seconds nobody has read a statement. */
+const DECISION_BOUNDS_SECONDS = [1, 5, 15, 60, 300, 900, 3_600];
 const FLUSH_BOUNDS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 /** All metrics of one gateway. */
@@ -116,6 +118,31 @@ export class Metrics {
   readonly rowsUnseen = this.#counter(
     "postern_detector_rows_unseen_total",
     "Delivered rows that detectors did not look at: they are longer than 1 MiB.",
+    [],
+  );
+  readonly approvalsRequested = this.#counter(
+    "postern_approvals_requested_total",
+    "Requests for approval that this gateway has made, by mode.",
+    ["mode"],
+  );
+  readonly approvalsDecided = this.#counter(
+    "postern_approvals_decided_total",
+    "Decisions of people that this gateway has taken, by verdict.",
+    ["verdict"],
+  );
+  readonly approvalsEnded = this.#counter(
+    "postern_approvals_ended_total",
+    "Requests for approval that this gateway has ended, by state.",
+    ["state"],
+  );
+  readonly approvalDecisionSeconds = this.#histogram(
+    "postern_approval_decision_seconds",
+    "Time from a request for approval to a decision of it.",
+    DECISION_BOUNDS_SECONDS,
+  );
+  readonly approvalsHeld = this.#gauge(
+    "postern_approvals_held",
+    "Statements whose clients wait for approval at this gateway now.",
     [],
   );
   readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);

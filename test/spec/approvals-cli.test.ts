@@ -40,6 +40,24 @@ describe("postern approvals", () => {
     expect(await as("dora", "watch", "--once")).toMatchObject({ status: 0, out: "" });
   });
 
+  it("shows auditors how people decide, and nobody else", async () => {
+    const stats = async (group: string, ...args: readonly string[]) =>
+      cli.run(["approvals", "stats", ...args], { env: { POSTERN_TOKEN: await api.token([group], "otto") } });
+    expect(await stats("audit", "--database", "nowhere")).toMatchObject({
+      status: 0,
+      out: expect.stringMatching(/asked for +0\n.*Nobody has decided anything\.\n$/s),
+    });
+    const approval = await request("DELETE FROM stats");
+    await as("tess", "approve", approval.id, "--card", digits(approval));
+
+    expect((await stats("audit")).out).toMatch(
+      /BY +DECISIONS +A DAY +MEDIAN +UNDER 5 S +APPROVED\n.*#tess +1 +0\.0 +\d s +100 % +100 %\n/s,
+    );
+    expect(JSON.parse((await stats("audit", "-o", "json", "--days", "1")).out)).toMatchObject({ days: 1 });
+    expect((await stats("dba")).status).not.toBe(0);
+    expect((await stats("audit", "--days", "0")).status).toBe(2);
+  });
+
   it("shows a request whole, and nothing of it that a terminal would obey", async () => {
     const hostile = "DELETE FROM orders\n  WHERE id = $1 -- \u202Eeerf\u001B[2J\u200B";
     const approval = await request(hostile, { purpose: "tidy\u001B]0;x\u0007" });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { AskedFor } from "../../src/approval/approvals.ts";
 import { GatewayError } from "../../src/base/errors.ts";
-import { Approval, ApprovalPage, OPERATIONS } from "../../src/http/contract.ts";
+import { Approval, ApprovalPage, ApprovalStats, OPERATIONS } from "../../src/http/contract.ts";
 import type { Approval as StoredApproval } from "../../src/store/approvals.ts";
 import { asking } from "../support/approvals-desk.ts";
 import { type Answer, HttpApi } from "../support/http-api.ts";
@@ -262,6 +262,7 @@ describe("what decisions come to", () => {
       approvals: {
         list: (...args) => approvals.list(...args),
         read: (id) => approvals.read(id),
+        figures: (...args) => approvals.figures(...args),
         decide: () => Promise.reject(new GatewayError("AUDIT_UNAVAILABLE", "the audit log cannot be written")),
       },
     });
@@ -309,6 +310,45 @@ describe("the list of requests for approval", () => {
 
     expect(seen.slice(0, 4)).toEqual(made.sort().reverse());
     expect(seen).toEqual([...new Set(seen)].sort().reverse());
+  });
+});
+
+describe("the figures of decisions", () => {
+  it("count requests by what became of them, and show who decides fast and always alike", async () => {
+    const auditor = await api.token(["audit"]);
+    const stats = async () => {
+      const { json } = await api.ask("/api/v1/approvals/stats?days=1&database=shop", { token: auditor });
+      return ApprovalStats.parse(json);
+    };
+    const before = await stats();
+    const tired = await api.token(["dba"], "tired");
+    for (let each = 0; each < 3; each += 1) await decide(await request({ mode: "defer" }), "approve", tired);
+    await decide(await request({ mode: "defer" }), "deny", tired);
+    await request({ mode: "defer" });
+    const after = await stats();
+
+    const grown = (state: "approved" | "denied" | "pending") =>
+      (after.requests[state] ?? 0) - (before.requests[state] ?? 0);
+    expect([grown("approved"), grown("denied"), grown("pending")]).toEqual([3, 1, 1]);
+    expect(after.decisions.count - before.decisions.count).toBe(4);
+    expect(after.oldestOpenSeconds).toBeGreaterThan(0);
+    const row = after.reviewers.find(({ by }) => by.endsWith("#tired"));
+    expect(row).toMatchObject({ count: 4, perDay: 4, underFiveSeconds: 1, approved: 0.75 });
+    expect(row?.medianSeconds).toBeLessThan(5);
+  });
+
+  it("are of one database where that is asked for, and empty where nothing was", async () => {
+    const token = await api.token(["audit"]);
+    const { json } = await api.ask("/api/v1/approvals/stats?database=nowhere", { token });
+    expect(json).toMatchObject({
+      ...{ days: 30, oldestOpenSeconds: null, reviewers: [], requests: { pending: 0, consumed: 0 } },
+      decisions: { count: 0, perDay: 0, medianSeconds: null, underFiveSeconds: null, approved: null },
+    });
+  });
+
+  it.each(["days=0", "days=x", "days=4000", "who=me"])("are not given for %s", async (query) => {
+    const token = await api.token(["audit"]);
+    expect(code(await api.ask(`/api/v1/approvals/stats?${query}`, { token }))).toBe("bad-request");
   });
 });
 

@@ -119,6 +119,27 @@ describe.each([15, 18] as const)("a statement that needs approval, on PostgreSQL
     client.destroy();
   });
 
+  it("is counted, while it waits and after", async () => {
+    const metric = async (name: string): Promise<number> => {
+      const text = await (await fetch(`${gateway.http}/metrics`)).text();
+      const line = text.split("\n").find((one) => one.startsWith(`${name} `)) ?? `${name} 0`;
+      return Number(line.slice(name.length + 1));
+    };
+    const requested = 'postern_approvals_requested_total{mode="wait"}';
+    const consumed = 'postern_approvals_ended_total{state="consumed"}';
+    const before = [await metric(requested), await metric(consumed)];
+    const client = await connect();
+    const { approval, answer } = await held(client, "DELETE FROM orders WHERE id = 8");
+    expect(await metric("postern_approvals_held")).toBe(1);
+    await desk.decide(approval.id, DBA, "approve");
+    await answer;
+
+    expect(await metric("postern_approvals_held")).toBe(0);
+    const after = [await metric(requested), await metric(consumed)];
+    expect(after.map((now, at) => now - (before[at] ?? 0))).toEqual([1, 1]);
+    client.destroy();
+  });
+
   it("is on record at each step, and the statement names its approval", async () => {
     const client = await connect();
     const { approval, answer } = await held(client, "DELETE FROM orders WHERE id = 4");

@@ -42,6 +42,7 @@ const ASKS: Readonly<
   readSession: { path: "/api/v1/sessions/ses_x" },
   listStatements: { path: "/api/v1/sessions/ses_x/statements" },
   killSession: { path: "/api/v1/sessions/ses_x/kill", body: { reason: "test" } },
+  approvalStats: { path: "/api/v1/approvals/stats" },
   listApprovals: { path: "/api/v1/approvals" },
   listPrincipals: { path: "/api/v1/principals?state=frozen" },
   freezePrincipal: { path: "/api/v1/principals/someone/freeze", body: { reason: "test" } },

@@ -1,12 +1,12 @@
 /**
- * `postern approvals ls|show|approve|deny|watch`: statements that wait for people. A decision names the card that `show` printed, or that
+ * `postern approvals ls|show|approve|deny|watch|stats`: statements that wait for people. A decision names the card that `show` printed, or that
  * was printed before the question: what is approved is what was read, though the request may have been another by then.
  */
 
 import { setTimeout as wait } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { z } from "zod";
-import { type Approval, OPERATIONS } from "../../http/contract.ts";
+import { type Approval, type ApprovalStats, OPERATIONS } from "../../http/contract.ts";
 import { examples, type FormatOptions, formatOption, type GatewayOptions, gatewayOption } from "../command-options.ts";
 import type { CliContext } from "../context.ts";
 import { CliError } from "../exit.ts";
@@ -38,6 +38,11 @@ interface DecideOptions extends GatewayOptions, FormatOptions {
   readonly rows?: number;
 }
 
+interface StatsOptions extends GatewayOptions, FormatOptions {
+  readonly days: number;
+  readonly database?: string;
+}
+
 interface WatchOptions extends GatewayOptions, FormatOptions {
   readonly every: number;
   readonly once?: boolean;
@@ -53,7 +58,57 @@ export function addApprovals(program: Command, context: CliContext): void {
   addDecision(group, context, "approve");
   addDecision(group, context, "deny");
   addWatch(group, context);
+  addStats(group, context);
 }
+
+function addStats(group: Command, context: CliContext): void {
+  const command = group
+    .command("stats")
+    .summary("how requests are decided")
+    .description(
+      "Counts requests by what became of them, and shows how each reviewer decides: who decides much, fast and always alike is tired.",
+    )
+    .option("--days <number>", "back from now", count, 30)
+    .option("--database <name>", "of this database")
+    .addOption(gatewayOption())
+    .addOption(formatOption())
+    .action(async ({ days, database, gateway, output }: StatsOptions) => {
+      const { api, token } = await accessAsPerson(context, gateway);
+      const { path, answer } = OPERATIONS.approvalStats;
+      const query = new URLSearchParams({ days: String(days), ...(database === undefined ? {} : { database }) });
+      const stats = await api.call({ path: `${path}?${query}`, answer, token });
+      if (output !== "table") printData(context, output, stats);
+      else showStats(context, stats);
+    });
+  examples(command, [["postern approvals stats --days 7", "the last week"]]);
+}
+
+type Stats = z.infer<typeof ApprovalStats>;
+
+function showStats(context: CliContext, { days, requests, oldestOpenSeconds, decisions, reviewers }: Stats): void {
+  const asked = Object.values(requests).reduce((sum, each) => sum + each, 0);
+  const became = Object.entries(requests).filter(([, each]) => each > 0);
+  printOne(context, "table", requests, [
+    ["days", days],
+    ["asked for", asked],
+    ["of these", became.map(([state, each]) => `${each} ${state}`)],
+    ["oldest waiting", oldestOpenSeconds === null ? null : `${Math.round(oldestOpenSeconds)} s`],
+    ["decisions", decisions.count],
+  ]);
+  context.out.write("\n");
+  const all = decisions.count === 0 ? [] : [{ by: "all", ...decisions }, ...reviewers];
+  printList(context, "table", all, REVIEWERS, "Nobody has decided anything.");
+}
+
+const percent = (share: number | null): string | null => (share === null ? null : `${Math.round(share * 100)} %`);
+const REVIEWERS: readonly Column<Stats["reviewers"][number]>[] = [
+  { head: "BY", cell: ({ by }) => by },
+  { head: "DECISIONS", cell: (each) => each.count },
+  { head: "A DAY", cell: ({ perDay }) => perDay.toFixed(1) },
+  { head: "MEDIAN", cell: ({ medianSeconds }) => (medianSeconds === null ? null : `${Math.round(medianSeconds)} s`) },
+  { head: "UNDER 5 S", cell: ({ underFiveSeconds }) => percent(underFiveSeconds) },
+  { head: "APPROVED", cell: ({ approved }) => percent(approved) },
+];
 
 function addList(group: Command, context: CliContext): void {
   const command = group

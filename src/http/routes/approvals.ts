@@ -24,6 +24,12 @@ export function addApprovals(router: Router, { approvals, logger }: Parts): void
     return { approvals: shown.map((approval) => viewOf(approval, caller.principal)), next };
   });
 
+  // Before what takes any word there for an id.
+  router.add(OPERATIONS.approvalStats, async ({ query: { days, database } }) => {
+    const { requests, oldestOpenSeconds, decisions, reviewers } = await approvals.figures(days, database ?? null);
+    return { days, requests, oldestOpenSeconds, decisions, reviewers: [...reviewers] };
+  });
+
   router.add(OPERATIONS.readApproval, async ({ params: { id }, caller }) => {
     const approval = await approvals.read(id);
     if (approval === null || !maySee(approval, caller)) throw unknown();
