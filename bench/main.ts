@@ -9,6 +9,7 @@ import { currentLoad, describeMachine } from "./machine.ts";
 import { type Options, type RowName, readOptions, USAGE } from "./options.ts";
 import { topFunctions } from "./profile.ts";
 import { goalsTable, judgeGoals, machineLine, otherTable, throughputTable } from "./report.ts";
+import { approval } from "./rows/approval.ts";
 import { attacks } from "./rows/attacks.ts";
 import { bulk } from "./rows/bulk.ts";
 import { connect } from "./rows/connect.ts";
@@ -28,7 +29,9 @@ import { startPgbouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { type RunningTarget, TargetUnavailable } from "./target.ts";
 
-const ROWS: Readonly<Record<Exclude<RowName, "verify" | "tls" | "table" | "bulk">, (bench: Bench) => Promise<void>>> = {
+const ROWS: Readonly<
+  Record<Exclude<RowName, "verify" | "tls" | "table" | "bulk" | "approval">, (bench: Bench) => Promise<void>>
+> = {
   throughput,
   latency,
   "first-seen": firstSeen,
@@ -109,6 +112,8 @@ async function runBench(projectPath: string, options: Options): Promise<boolean>
       await tryRow(row, () => withTls(bench, pgbouncer, () => startGateway({ ...gatewayOptions, certificate })));
     else if (row === "table")
       await tryRow(row, () => table(bench, (served) => startGateway({ ...gatewayOptions, served })));
+    else if (row === "approval")
+      await tryRow(row, () => approval(bench, (served) => startGateway({ ...gatewayOptions, served })));
     else if (row === "bulk")
       await tryRow(row, () => bulk(bench, () => startGateway({ ...gatewayOptions, detectors: "always" })));
     else await tryRow(row, () => ROWS[row](bench));

@@ -17,6 +17,7 @@ export const ROWS = [
   "memory",
   "slow-reader",
   "detectors",
+  "approval",
   "verify",
 ] as const;
 export type RowName = (typeof ROWS)[number];

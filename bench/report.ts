@@ -3,6 +3,7 @@
 import type { Machine } from "./machine.ts";
 import { columns, short } from "./numbers.ts";
 import { TARGETS } from "./options.ts";
+import { APPROVAL } from "./rows/approval.ts";
 import { BULK, MASKED } from "./rows/bulk.ts";
 import { CONNECT } from "./rows/connect.ts";
 import { FIRST_SEEN } from "./rows/first-seen.ts";
@@ -100,6 +101,9 @@ const GOALS: readonly Goal[] = [
     s.median(TABLE, "ms, added", "postern"),
   ),
   atMost("connect, token to first row", "ms", 3, 1.5, (s) => s.median(CONNECT, "ms", "postern")),
+  atMost("from a decision to the end of what waited, median", "ms", 50, 50, (s) =>
+    s.median(APPROVAL, "ms, median", "postern"),
+  ),
   atMost("memory per idle session", "KiB", 64, 32, (s) => s.median(IDLE, "KiB", "postern")),
   {
     ...atMost("verifying the log, Node", "entries/s", 100_000, 500_000, (s) => s.median(VERIFY, "entries/s", "node")),
