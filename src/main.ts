@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Approvals } from "./approval/approvals.ts";
+import { Webhooks } from "./approval/webhooks.ts";
 import { AuditLog } from "./audit/log.ts";
 import { readEntries } from "./audit/read.ts";
 import { systemClock } from "./base/clock.ts";
@@ -137,8 +138,18 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
     clock: systemClock,
   });
   stack.defer(() => freezes.close());
+  let current = config;
+  const webhooks = new Webhooks({
+    store,
+    hooks: () => current.approvals.notify.map(({ webhook }) => webhook),
+    logger,
+    clock: systemClock,
+    posted: (outcome) => metrics.webhookPosts.inc({ outcome }),
+  });
+  stack.defer(() => webhooks.close());
   const approvals = new Approvals({
     store,
+    announce: (q, event, approval) => webhooks.announce(q, event, approval),
     record: async (entry) => {
       const index = log.append(entry);
       await log.whenDurable(index);
@@ -219,7 +230,6 @@ async function start(options: RunOptions, config: Config, logger: Logger, stack:
   stack.defer(() => postures.close());
   postures.look(config);
 
-  let current = config;
   let stopped: Promise<void> | undefined;
   let resolveClosed: (code: number) => void = () => {};
   const closed = new Promise<number>((resolve) => {

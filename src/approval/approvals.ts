@@ -39,6 +39,7 @@ import type { Logger } from "../telemetry/log.ts";
 import { bindingHash, type Card, cardText, type Sameness, samenessHash, sha256 } from "./card.ts";
 import { tooManyOpen } from "./errors.ts";
 import { missingGroups, personOf, requestersOf, rowBound, type Standing, standing } from "./reviewers.ts";
+import type { ApprovalEvent } from "./webhooks.ts";
 
 export interface ApprovalsOptions {
   readonly store: Store;
@@ -48,6 +49,8 @@ export interface ApprovalsOptions {
   readonly instance: string;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Has people told, in the transaction that it happens in. */
+  readonly announce?: (q: Queryable, event: ApprovalEvent, approval: Approval) => Promise<void>;
   /** Counts what this gateway does. */
   readonly counts?: {
     requested(mode: "wait" | "defer"): void;
@@ -173,6 +176,7 @@ export class Approvals {
     this.#options.counts?.requested(mode);
     const begun = await readApproval(q, id);
     if (begun === null) throw new Error("a row that was just inserted is not there");
+    await this.#options.announce?.(q, "approval.requested", begun);
     return begun;
   }
 
@@ -234,7 +238,9 @@ export class Approvals {
       const now = (await readApproval(q, id)) ?? approval;
       if (verdict === "deny") await setState(q, id, "denied");
       else if (missingGroups(now).length === 0) await setState(q, id, "approved");
-      return { approval: (await readApproval(q, id)) ?? now, refused: null };
+      const then = (await readApproval(q, id)) ?? now;
+      await this.#options.announce?.(q, "approval.decided", then);
+      return { approval: then, refused: null };
     });
   }
 
@@ -247,7 +253,11 @@ export class Approvals {
     const { store, instance, record } = this.#options;
     const { id, expiresAt } = approval;
     const binding = bindingHash(samenessHash(sameness), id, new Date(expiresAt).toISOString());
-    const taken = await store.transaction((q) => consume(q, id, binding, `${instance} ${sessionId}`));
+    const taken = await store.transaction(async (q) => {
+      const mine = await consume(q, id, binding, `${instance} ${sessionId}`);
+      if (mine) await this.#announceNow(q, "approval.consumed", id);
+      return mine;
+    });
     if (!taken) return false;
     this.#options.counts?.ended("consumed");
     const decisions = approval.decisions
@@ -265,13 +275,23 @@ export class Approvals {
   async end(id: string, state: "withdrawn" | "expired" | "void", reason: string): Promise<void> {
     const { store, record } = this.#options;
     const ending = (async () => {
-      const ended = await store.transaction((q) => endApproval(q, id, state, reason));
+      const ended = await store.transaction(async (q) => {
+        const mine = await endApproval(q, id, state, reason);
+        if (mine) await this.#announceNow(q, "approval.ended", id);
+        return mine;
+      });
       if (!ended) return;
       this.#options.counts?.ended(state);
       await record({ type: "approval.ended", approval: id, state, reason });
     })();
     this.#endings.add(ending);
     await ending.finally(() => this.#endings.delete(ending));
+  }
+
+  async #announceNow(q: Queryable, event: ApprovalEvent, id: string): Promise<void> {
+    const { announce } = this.#options;
+    const approval = announce === undefined ? null : await readApproval(q, id);
+    if (approval !== null) await announce?.(q, event, approval);
   }
 
   /** Its client does not wait any longer: it may come back. */

@@ -20,7 +20,7 @@ function base32(bytes: Uint8Array): string {
   return bits > 0 ? text + ALPHABET[(held << (5 - bits)) & 31] : text;
 }
 
-export type IdPrefix = "ses" | "apr" | "gw" | "grt";
+export type IdPrefix = "ses" | "apr" | "gw" | "grt" | "msg";
 
 /**
  * A new identifier, `<prefix>_<26 characters>`: 48 bits of time in milliseconds, then 80 random bits (as ULID).

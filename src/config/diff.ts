@@ -20,6 +20,9 @@ const RESTART = [
   "audit",
 ] as const;
 
+/** Looked up at each request, at each statement, at each post. */
+const NOW = ["roles", "policyMode", "labels", "approvals.notify"] as const;
+
 /** One key whose value differs. */
 export interface ConfigChange {
   /** As written in postern.yaml. */
@@ -34,7 +37,7 @@ export interface ConfigChange {
 export function reloadEffect(path: string): ReloadEffect {
   const below = (key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`);
   if (RESTART.some(below)) return "restart";
-  return below("roles") || below("policyMode") || below("labels") ? "now" : "sessions"; // looked up at each request, and at each statement
+  return NOW.some(below) ? "now" : "sessions";
 }
 
 /** SHA-256, hex, of the canonical JSON of `config` with its secrets left out. */

@@ -145,6 +145,11 @@ export class Metrics {
     "Statements whose clients wait for approval at this gateway now.",
     [],
   );
+  readonly webhookPosts = this.#counter(
+    "postern_webhook_posts_total",
+    "Attempts to tell a webhook, by what came of them.",
+    ["outcome"],
+  );
   readonly storeUp = this.#gauge("postern_store_up", "1 while the control store answers.", []);
 
   constructor() {
